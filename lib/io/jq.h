@@ -1,0 +1,34 @@
+/*
+ * libjq, the mapping language of everything that is not hot.  One compiled
+ * program; each JSON text put through it gives any number of outputs.
+ *
+ * libjq 1.6 holds numbers as doubles.  jq_map_text() therefore protects number
+ * texts that a double would change: it hands the program a string that stands
+ * for them, and puts the text back in the output.
+ */
+#ifndef IO_JQ_H
+#define IO_JQ_H
+
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/fault.h"
+
+struct jq_map;
+
+/* Compiles program (with $name bound to JSON text for each of the nargs pairs
+ * in args: name, value, name, value...).  NULL with *fault (EX_SOFTWARE for our
+ * own maps; the caller of --jq says EX_USAGE). */
+struct jq_map *jq_map_new(const char *program, const char *const *args,
+    size_t nargs, struct fault *fault);
+void jq_map_free(struct jq_map *m);
+
+/* Runs the program on one JSON text and calls each() with every output as
+ * compact JSON text (*borrowed*).  each() returns -1 to stop.  Every number
+ * keeps the text that came in.  -1 with *fault: input is no JSON, the program
+ * raised an error, or each() said so. */
+int jq_map_text(struct jq_map *m, const char *text, size_t len,
+    int (*each)(void *arg, const char *json, size_t len), void *arg,
+    struct fault *fault);
+
+#endif
