@@ -20,15 +20,15 @@ int64_t backoff_next(struct backoff *b)
 
 	if (b->state == 0)
 		b->state = (uint64_t)clock_wall_us() ^
-		    ((uint64_t)getpid() << 40) ^ (uint64_t)(uintptr_t)b;
+		           ((uint64_t)getpid() << 40) ^ (uint64_t)(uintptr_t)b;
 	for (unsigned i = 0; i < b->failures && bound < b->max_ms; i++)
 		bound *= 2;
 	if (bound > b->max_ms)
 		bound = b->max_ms;
 	b->failures++;
 	return bound <= 0
-	    ? 0
-	    : (int64_t)(random64(&b->state) % (uint64_t)(bound + 1));
+	           ? 0
+	           : (int64_t)(random64(&b->state) % (uint64_t)(bound + 1));
 }
 
 void backoff_reset(struct backoff *b)

@@ -72,7 +72,8 @@ static bool literal(const char **p, const char *end, char c)
 
 static int month_days(int year, int month)
 {
-	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	static const int days[] = {
+	    31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 
 	return month == 2 && leap ? 29 : days[month - 1];
@@ -139,7 +140,9 @@ int clock_rfc3339(const char *text, size_t len, int64_t *us)
 			return -1;
 	}
 	*us = (clock_days(year, month, day) * 86400 + hour * 3600 +
-	          minute * 60 + second) * INT64_C(1000000) + part - zone;
+		  minute * 60 + second) *
+	          INT64_C(1000000) +
+	      part - zone;
 	return 0;
 }
 
@@ -157,8 +160,8 @@ static int64_t unit_of(const char *s)
 	return 0;
 }
 
-int clock_duration(const char *text, int64_t unit_ms, int64_t *ms,
-    struct fault *fault)
+int clock_duration(
+    const char *text, int64_t unit_ms, int64_t *ms, struct fault *fault)
 {
 	int64_t unit;
 	long long n;
@@ -205,7 +208,8 @@ int clock_parse(const char *text, int64_t *ms, struct fault *fault)
 	}
 	return fault_set(fault, EX_USAGE,
 	    "'%s' is not a time: 2026-01-01, 2026-01-01T00:00:00Z, "
-	    "milliseconds since the epoch, or -48h", text);
+	    "milliseconds since the epoch, or -48h",
+	    text);
 }
 
 void clock_format_ms(int64_t ms, char *out, size_t size)

@@ -31,8 +31,8 @@ int clock_parse(const char *text, int64_t *ms, struct fault *fault);
 
 /* A DURATION argument: 200ms, 30s, 10m, 48h, 7d; a bare number is in unit_ms.
  * Milliseconds to *ms. */
-int clock_duration(const char *text, int64_t unit_ms, int64_t *ms,
-    struct fault *fault);
+int clock_duration(
+    const char *text, int64_t unit_ms, int64_t *ms, struct fault *fault);
 
 /* Writes 2026-11-23T00:00:00.000Z (25 bytes with NUL; longer years more) to
  * out, which has size bytes. */

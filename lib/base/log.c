@@ -37,7 +37,8 @@ static void clean(char *s)
 
 static void say(enum log_level level, const char *fmt, va_list ap)
 {
-	static const char *const names[] = {"error", "warning", "info", "debug"};
+	static const char *const names[] = {
+	    "error", "warning", "info", "debug"};
 	static const int priorities[] = {3, 4, 6, 7};
 	char text[2048];
 	char line[2304];
@@ -60,13 +61,13 @@ static void say(enum log_level level, const char *fmt, va_list ap)
 		return;
 }
 
-#define LOG_FUNCTION(name, level)                                              \
-	void name(const char *fmt, ...)                                        \
-	{                                                                      \
-		va_list ap;                                                    \
-		va_start(ap, fmt);                                             \
-		say(level, fmt, ap);                                           \
-		va_end(ap);                                                    \
+#define LOG_FUNCTION(name, level)       \
+	void name(const char *fmt, ...) \
+	{                               \
+		va_list ap;             \
+		va_start(ap, fmt);      \
+		say(level, fmt, ap);    \
+		va_end(ap);             \
 	}
 
 LOG_FUNCTION(log_error, LOG_LEVEL_ERROR)

@@ -27,7 +27,7 @@ struct cli {
 	const char *usage;    /* "[OPTION...] CURRENCY..." */
 	const char *examples; /* whole lines, each beginning with two spaces */
 	const struct cli_option *options; /* ends with name NULL */
-	const char *notes;    /* after the options; may be NULL */
+	const char *notes;                /* after the options; may be NULL */
 	/* Appends library versions, ", "-separated; may be NULL. */
 	void (*versions)(char *out, size_t size);
 };
@@ -42,8 +42,8 @@ int cli_parse(const struct cli *cli, int argc, char **argv, void *config,
 
 /* For take functions: a whole number within [min, max]; the fault names the
  * option, the value and the range.  cli_size: 64K, 16M, 1G as well. */
-int cli_integer(const char *option, const char *value, int64_t min,
-    int64_t max, int64_t *out, struct fault *fault);
+int cli_integer(const char *option, const char *value, int64_t min, int64_t max,
+    int64_t *out, struct fault *fault);
 int cli_size(const char *option, const char *value, int64_t min, int64_t max,
     int64_t *out, struct fault *fault);
 

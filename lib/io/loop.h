@@ -57,8 +57,9 @@ int loop_run(struct loop *l, struct fault *fault);
 void loop_quit(struct loop *l);
 
 /* Called after every turn, when all callbacks of the turn have run: the place
- * to flush and to reap. */
-void loop_after_turn(struct loop *l, void (*call)(void *arg, bool idle),
-    void *arg);
+ * to flush and to reap.  idle: no watch has asked for another turn, so all the
+ * input that was there has been taken. */
+void loop_after_turn(
+    struct loop *l, void (*call)(void *arg, bool idle), void *arg);
 
 #endif

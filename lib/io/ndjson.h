@@ -20,10 +20,10 @@ struct ndjson {
 	int fd; /* *borrowed* */
 	struct buf in;
 	size_t line_max;
-	size_t scanned;    /* bytes of in already searched for a newline */
-	uint64_t line;     /* number of the line last handed out, from 1 */
-	uint64_t offset;   /* byte in the stream of the first unread byte */
-	uint64_t skipped;  /* bytes of a too long line thrown away so far */
+	size_t scanned;   /* bytes of in already searched for a newline */
+	uint64_t line;    /* number of the line last handed out, from 1 */
+	uint64_t offset;  /* byte in the stream of the first unread byte */
+	uint64_t skipped; /* bytes of a too long line thrown away so far */
 	bool skipping;
 	bool eof;
 };

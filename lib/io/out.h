@@ -4,7 +4,8 @@
  * costs memory up to the cap and nothing else.  What does not fit is refused
  * whole: the caller counts it and says so in a gap record.
  *
- * A pipe is made non-blocking while the queue lives and put back by out_free().
+ * A pipe or socket is made non-blocking while the queue lives and put back by
+ * out_free(); a file or terminal is written in place, and may block.
  */
 #ifndef IO_OUT_H
 #define IO_OUT_H

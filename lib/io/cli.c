@@ -1,0 +1,302 @@
+#include "io/cli.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#define OPTIONS_MAX 64
+#define HELP_COLUMN 28
+/* Values of getopt_long() for options without a letter. */
+#define LONG_BASE 256
+
+static int take_verbose(void *config, const char *value, struct fault *fault)
+{
+	(void)config;
+	(void)value;
+	(void)fault;
+	log_level_set(LOG_LEVEL_DEBUG);
+	return 0;
+}
+
+static int take_quiet(void *config, const char *value, struct fault *fault)
+{
+	(void)config;
+	(void)value;
+	(void)fault;
+	log_level_set(LOG_LEVEL_ERROR);
+	return 0;
+}
+
+static const struct cli_option common[] = {
+    {'v', "verbose", NULL, "say more on stderr", take_verbose},
+    {'q', "quiet", NULL, "say only errors on stderr", take_quiet},
+    {'h', "help", NULL, "print this help and exit", NULL},
+    {'V', "version", NULL, "print versions and exit", NULL},
+    {0, NULL, NULL, NULL, NULL},
+};
+
+static size_t options_all(const struct cli *cli, const struct cli_option **all)
+{
+	size_t n = 0;
+
+	for (const struct cli_option *o = cli->options; o->name != NULL; o++)
+		if (n < OPTIONS_MAX)
+			all[n++] = o;
+	for (const struct cli_option *o = common; o->name != NULL; o++)
+		if (n < OPTIONS_MAX)
+			all[n++] = o;
+	return n;
+}
+
+static void help_option(const struct cli_option *o)
+{
+	char left[128];
+	const char *p = o->help, *nl;
+	int n;
+
+	n = snprintf(left, sizeof(left), "  %c%c%s --%s%s%s",
+	    o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
+	    o->letter ? "," : " ", o->name, o->metavar ? "=" : "",
+	    o->metavar ? o->metavar : "");
+	printf("%s", left);
+	if (n >= HELP_COLUMN) {
+		putchar('\n');
+		n = 0;
+	}
+	printf("%*s", HELP_COLUMN - n, "");
+	while ((nl = strchr(p, '\n')) != NULL) {
+		printf("%.*s\n%*s", (int)(nl - p), p, HELP_COLUMN, "");
+		p = nl + 1;
+	}
+	printf("%s\n", p);
+}
+
+static void exit_checked(void)
+{
+	if (fflush(stdout) == EOF || ferror(stdout)) {
+		fprintf(stderr, "%s: standard output: %s\n", log_tool(),
+		    strerror(errno));
+		exit(EX_IOERR);
+	}
+	exit(0);
+}
+
+static void help(const struct cli *cli, const struct cli_option **all, size_t n)
+{
+	printf("%s: %s\n\nExamples:\n%s\nUsage: %s %s\n\n", cli->tool,
+	    cli->purpose, cli->examples, cli->tool, cli->usage);
+	for (size_t i = 0; i < n; i++)
+		help_option(all[i]);
+	if (cli->notes != NULL)
+		printf("\n%s", cli->notes);
+	printf("\nThe manual: man %s\n", cli->tool);
+	exit_checked();
+}
+
+static void version(const struct cli *cli)
+{
+	char libraries[512] = "";
+
+	if (cli->versions != NULL)
+		cli->versions(libraries, sizeof(libraries));
+	printf("%s %s%s%s%s\n", cli->tool, PACKAGE_VERSION,
+	    libraries[0] ? " (" : "", libraries, libraries[0] ? ")" : "");
+	exit_checked();
+}
+
+/* Levenshtein's distance, short words only. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[64], n = strlen(b);
+
+	if (n >= 64)
+		return n;
+	for (size_t j = 0; j <= n; j++)
+		row[j] = j;
+	for (size_t i = 1; a[i - 1] != '\0'; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= n; j++) {
+			size_t above = row[j];
+			size_t best = diagonal + (a[i - 1] != b[j - 1]);
+
+			if (above + 1 < best)
+				best = above + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			diagonal = above;
+			row[j] = best;
+		}
+	}
+	return row[n];
+}
+
+static int unknown(const char *word, const struct cli_option **all, size_t n,
+    struct fault *fault)
+{
+	const char *best = NULL, *equals = strchr(word, '=');
+	size_t best_distance = 4;
+	char name[48];
+
+	if (word[0] != '-' || word[1] != '-')
+		return fault_set(
+		    fault, EX_USAGE, "there is no option %s", word);
+	snprintf(name, sizeof(name), "%.*s",
+	    (int)(equals ? equals - word - 2 : 40), word + 2);
+	for (size_t i = 0; i < n; i++) {
+		size_t d = distance(name, all[i]->name);
+
+		if (d < best_distance) {
+			best_distance = d;
+			best = all[i]->name;
+		}
+	}
+	if (best == NULL)
+		return fault_set(
+		    fault, EX_USAGE, "there is no option --%s", name);
+	return fault_set(fault, EX_USAGE,
+	    "there is no option --%s; did you mean --%s?", name, best);
+}
+
+static void getopt_tables(
+    const struct cli_option **all, size_t n, struct option *longs, char *shorts)
+{
+	*shorts++ = ':';
+	for (size_t i = 0; i < n; i++) {
+		const struct cli_option *o = all[i];
+
+		longs[i] = (struct option){o->name,
+		    o->metavar ? required_argument : no_argument, NULL,
+		    LONG_BASE + (int)i};
+		if (o->letter) {
+			*shorts++ = o->letter;
+			if (o->metavar)
+				*shorts++ = ':';
+		}
+	}
+	longs[n] = (struct option){NULL, 0, NULL, 0};
+	*shorts = '\0';
+}
+
+static const struct cli_option *find(
+    const struct cli_option **all, size_t n, int c)
+{
+	if (c >= LONG_BASE)
+		return all[c - LONG_BASE];
+	for (size_t i = 0; i < n; i++)
+		if (all[i]->letter == c)
+			return all[i];
+	return NULL;
+}
+
+static int bad_word(int c, char **argv, const struct cli_option **all, size_t n,
+    struct fault *fault)
+{
+	char letter[3] = {'-', (char)optopt, '\0'};
+	const char *word = argv[optind - 1];
+
+	if (c == ':')
+		return fault_set(fault, EX_USAGE, "option %s needs a value",
+		    optopt >= LONG_BASE ? word : letter);
+	/* A long option that takes no value was given one. */
+	if (optopt >= LONG_BASE)
+		return fault_set(fault, EX_USAGE, "option --%s takes no value",
+		    all[optopt - LONG_BASE]->name);
+	return unknown(optopt != 0 ? letter : word, all, n, fault);
+}
+
+int cli_parse(const struct cli *cli, int argc, char **argv, void *config,
+    struct fault *fault)
+{
+	const struct cli_option *all[OPTIONS_MAX];
+	struct option longs[OPTIONS_MAX + 1];
+	char shorts[2 * OPTIONS_MAX + 2];
+	size_t n = options_all(cli, all);
+	int c;
+
+	getopt_tables(all, n, longs, shorts);
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		const struct cli_option *o;
+
+		if (c == '?' || c == ':')
+			return bad_word(c, argv, all, n, fault);
+		o = find(all, n, c);
+		if (strcmp(o->name, "help") == 0)
+			help(cli, all, n);
+		if (strcmp(o->name, "version") == 0)
+			version(cli);
+		if (o->take(config, o->metavar ? optarg : NULL, fault) == -1)
+			return -1;
+	}
+	return optind;
+}
+
+static int out_of_range(const char *option, const char *value, int64_t min,
+    int64_t max, struct fault *fault)
+{
+	return fault_set(fault, EX_USAGE,
+	    "--%s %s: a whole number from %" PRId64 " to %" PRId64 " is needed",
+	    option, value, min, max);
+}
+
+int cli_integer(const char *option, const char *value, int64_t min, int64_t max,
+    int64_t *out, struct fault *fault)
+{
+	char *end;
+	long long n;
+
+	errno = 0;
+	n = strtoll(value, &end, 10);
+	if (value[0] == '\0' || value[0] == ' ' || *end != '\0' || errno != 0 ||
+	    n < min || n > max)
+		return out_of_range(option, value, min, max, fault);
+	*out = n;
+	return 0;
+}
+
+int cli_size(const char *option, const char *value, int64_t min, int64_t max,
+    int64_t *out, struct fault *fault)
+{
+	static const char units[] = "KMGT";
+	const char *unit;
+	char *end;
+	long long n;
+	int shift = 0;
+
+	errno = 0;
+	n = strtoll(value, &end, 10);
+	if (*end != '\0' && end[1] == '\0' &&
+	    (unit = strchr(units, *end & ~0x20)) != NULL) {
+		shift = 10 * (int)(unit - units + 1);
+		end++;
+	}
+	if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0 ||
+	    n > (INT64_MAX >> shift) || (n << shift) < min ||
+	    (n << shift) > max)
+		return fault_set(fault, EX_USAGE,
+		    "--%s %s: a size in bytes from %" PRId64 " to %" PRId64
+		    " is needed (64K, 16M, 1G)",
+		    option, value, min, max);
+	*out = n << shift;
+	return 0;
+}
+
+int cli_fail(const struct fault *fault)
+{
+	/* A peer's words may be in it: they reach no terminal raw. */
+	log_error("%s", fault->text);
+	if (fault->exit_code == EX_USAGE)
+		fprintf(stderr, "Try '%s --help'.\n", log_tool());
+	return fault->exit_code;
+}
