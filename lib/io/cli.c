@@ -9,10 +9,6 @@
 
 #include "base/log.h"
 
-#ifdef HAVE_CONFIG_H
-#include "config.h"
-#endif
-
 #define OPTIONS_MAX 64
 #define HELP_COLUMN 28
 /* Values of getopt_long() for options without a letter. */
