@@ -2,9 +2,15 @@
  * libjq, the mapping language of everything that is not hot.  One compiled
  * program; each JSON text put through it gives any number of outputs.
  *
- * libjq 1.6 holds numbers as doubles.  jq_map_text() therefore protects number
- * texts that a double would change: it hands the program a string that stands
- * for them, and puts the text back in the output.
+ * libjq 1.6 holds numbers as doubles and prints them its own way.  Here a
+ * number is still a number to the program: it compares, sorts and computes as
+ * a double.  But each one that came in carries a tag, and wherever it comes out
+ * as it came in (moved, copied, sorted, put into other objects), the very text
+ * that was sent is printed: 1.0, 6.4e4, 227538549002481664.  Only what the
+ * program computes itself is printed as jq prints it, also the text it makes of
+ * a number (tostring, tojson, @csv, "\(.x)").  A program needs no helper.
+ *
+ * The program's struct belongs to one thread.
  */
 #ifndef IO_JQ_H
 #define IO_JQ_H
@@ -26,7 +32,7 @@ void jq_map_free(struct jq_map *m);
 /* Runs the program on one JSON text and calls each() with every output as
  * compact JSON text (*borrowed*).  each() returns -1 to stop.  Every number
  * keeps the text that came in.  -1 with *fault: input is no JSON, the program
- * raised an error, or each() said so. */
+ * raised an error (both EX_DATAERR), or each() said so (its own fault). */
 int jq_map_text(struct jq_map *m, const char *text, size_t len,
     int (*each)(void *arg, const char *json, size_t len), void *arg,
     struct fault *fault);
