@@ -30,6 +30,11 @@ const char *rest_url(void);
 struct rest *rest_new(const struct rest_options *options, struct fault *fault);
 void rest_free(struct rest *r);
 
+/* The base URL in use, *borrowed*; the peer in it (host[:port]), for
+ * sentences. */
+const char *rest_base(const struct rest *r);
+const char *rest_peer(const struct rest *r);
+
 /* GET method ("public/get_instruments") with query ("currency=BTC&kind=option",
  * already encoded).  The text of the reply's "result" is left in *result
  * (cleared first).  -1: EX_UNAVAILABLE (not to be had), EX_PROTOCOL (no
