@@ -2,7 +2,8 @@
  * Which instruments a CURRENCY argument means.  A CURRENCY is a base currency:
  * BTC and ETH mean the inverse market, others the USDC-settled one
  * (deribit-api.md 7.2), unless a settlement currency is asked for.  Replies
- * become records by maps/instruments.jq and are cached on disk for an hour.
+ * become records by maps/instruments.jq and are cached on disk for an hour (what
+ * comes from the cache bears the received_at of its fetch).
  */
 #ifndef DERIBIT_CHAIN_H
 #define DERIBIT_CHAIN_H
@@ -22,6 +23,9 @@ struct chain_query {
 	const char *settlement; /* NULL: by the rule above */
 	int64_t top;            /* 0: all; else by open interest, largest first */
 	bool cache;
+	bool summary;           /* open_interest and volume_usd are wanted in the
+	                         * records even if top is 0 */
+	bool inactive;          /* what is over as well, as long as it is listed */
 };
 
 struct chain_instrument {
@@ -30,6 +34,7 @@ struct chain_instrument {
 	char *currency;         /* base, upper case */
 	char *settlement;       /* settlement_currency, "" for spot */
 	char *record;           /* the whole `instrument` record, one line, no newline */
+	double open_interest;   /* for ranking; -1: none known */
 };
 
 struct chain {
@@ -42,5 +47,12 @@ struct chain {
 int chain_fetch(struct rest *rest, const struct chain_query *query,
     struct chain *chain, struct fault *fault);
 void chain_free(struct chain *chain);
+
+/* Checks the query's words before anything is fetched: -1 with *fault
+ * (EX_USAGE).  chain_fetch() does so too. */
+int chain_query_check(const struct chain_query *query, struct fault *fault);
+
+/* For a chain of 0 instruments: what was looked for, where, and what to try. */
+void chain_nothing(const struct chain_query *query, char *out, size_t size);
 
 #endif
