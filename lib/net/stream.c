@@ -157,13 +157,17 @@ static void explain(struct stream *s, CURLcode code)
 	s->fault.exit_code = EX_UNAVAILABLE;
 	if (code == CURLE_PEER_FAILED_VERIFICATION) {
 		s->permanent = true;
-		if (verify != X509_V_OK)
+		/* libcurl compares the name itself, and then says 1. */
+		if (verify != X509_V_OK && verify != X509_V_ERR_UNSPECIFIED)
 			fault_set(&s->fault, EX_CONFIG,
 			    "certificate not trusted: %s",
 			    X509_verify_cert_error_string(verify));
-		else
+		else if (strstr(detail, "name") != NULL)
 			fault_set(&s->fault, EX_CONFIG,
 			    "the certificate is not valid for this name");
+		else
+			fault_set(&s->fault, EX_CONFIG,
+			    "certificate not trusted: %s", detail);
 	} else if (code == CURLE_SSL_CACERT_BADFILE ||
 		   code == CURLE_SSL_CERTPROBLEM) {
 		s->permanent = true;
