@@ -21,6 +21,11 @@ void log_level_set(enum log_level level)
 	log_shown = level;
 }
 
+bool log_shows(enum log_level level)
+{
+	return level <= log_shown;
+}
+
 const char *log_tool(void)
 {
 	return log_name;

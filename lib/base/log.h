@@ -6,6 +6,8 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <stdbool.h>
+
 enum log_level {
 	LOG_LEVEL_ERROR,
 	LOG_LEVEL_WARN,
@@ -17,6 +19,9 @@ enum log_level {
  * the first call in main, before anything can fail. */
 void log_open(const char *tool);
 void log_level_set(enum log_level level);
+
+/* Whether a sentence of that level would be shown. */
+bool log_shows(enum log_level level);
 
 /* The tool's name as given to log_open(). */
 const char *log_tool(void);
