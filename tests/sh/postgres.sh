@@ -47,7 +47,7 @@ database()
 
 apply_schema()
 {
-	schema-apply -d "$DATABASE_URL"
+	apply-schema -d "$DATABASE_URL"
 }
 
 # sql STATEMENT...: unaligned, tuples only; columns between |.
