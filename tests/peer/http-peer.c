@@ -67,7 +67,7 @@ static int head_read(int fd, char *target, size_t size)
 static FILE *reply_open(const char *dir, int number, const char *target)
 {
 	const char *name = strrchr(target, '/');
-	char path[8192];
+	char path[2 * HEAD_MAX];
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/%d", dir, number);
@@ -94,7 +94,7 @@ static void reply_send(int fd, FILE *f)
 
 static void serve(int fd, const char *dir, int number, FILE *requests)
 {
-	char target[4096], rest[256];
+	char target[HEAD_MAX + 1], rest[256];
 	FILE *f;
 
 	if (head_read(fd, target, sizeof(target)) == -1)
