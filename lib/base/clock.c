@@ -214,15 +214,16 @@ int clock_parse(const char *text, int64_t *ms, struct fault *fault)
 
 void clock_format_ms(int64_t ms, char *out, size_t size)
 {
-	int64_t second = ms / 1000 - (ms % 1000 < 0);
-	time_t t = (time_t)second;
-	char stamp[48];
+	int part = (int)(ms % 1000);
+	time_t t = (time_t)(ms / 1000 - (part < 0));
 	struct tm tm;
 
-	if (gmtime_r(&t, &tm) == NULL ||
-	    strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm) == 0) {
+	if (gmtime_r(&t, &tm) == NULL) {
 		snprintf(out, size, "%" PRId64, ms);
 		return;
 	}
-	snprintf(out, size, "%s.%03dZ", stamp, (int)(ms - second * 1000));
+	/* Not strftime(): glibc's %Y writes the year 476 with three digits. */
+	snprintf(out, size, "%04ld-%02d-%02dT%02d:%02d:%02d.%03dZ",
+	    tm.tm_year + 1900L, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+	    tm.tm_min, tm.tm_sec, part < 0 ? part + 1000 : part);
 }
