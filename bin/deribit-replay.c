@@ -1,0 +1,483 @@
+/*
+ * deribit-replay: a server that speaks Deribit, for tests and demonstrations.
+ * Option table and wiring; the work is in lib/replay.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libwebsockets.h>
+#include <openssl/crypto.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "io/cli.h"
+#include "replay/cert.h"
+#include "replay/server.h"
+
+struct config {
+	struct server_options server;
+	const char *cert, *key, *ca_file, *frames, *ready_file;
+	char *truth;
+	bool synthetic;
+	int64_t seed, now_ms;
+};
+
+static volatile sig_atomic_t stopping, reporting;
+
+static int take_integer(const char *option, const char *value, int64_t max,
+    int64_t *out, struct fault *fault)
+{
+	return cli_integer(option, value, 0, max, out, fault);
+}
+
+/* Seconds with a fraction, to thousandths or millionths. */
+static int take_seconds(const char *option, const char *value, double unit,
+    int64_t *out, struct fault *fault)
+{
+	char *end;
+	double s = strtod(value, &end);
+
+	if (end == value || *end != '\0' || !(s >= 0) || s > 1e6)
+		return fault_set(fault, EX_USAGE,
+		    "--%s %s: expected seconds between 0 and 1000000", option,
+		    value);
+	*out = (int64_t)(s * unit + 0.5);
+	return 0;
+}
+
+static int take_synthetic(void *config, const char *value, struct fault *fault)
+{
+	struct config *c = config;
+
+	c->synthetic = true;
+	return take_integer("synthetic", value, INT64_MAX, &c->seed, fault);
+}
+
+static int take_frames(void *config, const char *value, struct fault *fault)
+{
+	(void)fault;
+	((struct config *)config)->frames = value;
+	return 0;
+}
+
+static int take_speed(void *config, const char *value, struct fault *fault)
+{
+	struct config *c = config;
+	char *end;
+
+	c->server.speed = strtod(value, &end);
+	if (end == value || *end != '\0' || !(c->server.speed > 0) ||
+	    c->server.speed > 1e6)
+		return fault_set(fault, EX_USAGE,
+		    "--speed %s: expected a factor above 0", value);
+	return 0;
+}
+
+static int take_rate(void *config, const char *value, struct fault *fault)
+{
+	struct config *c = config;
+
+	return take_integer("rate", value, 10000000, &c->server.rate, fault);
+}
+
+static int take_count(void *config, const char *value, struct fault *fault)
+{
+	struct config *c = config;
+	int64_t n;
+
+	if (take_integer("count", value, INT64_MAX, &n, fault) == -1)
+		return -1;
+	c->server.count = (uint64_t)n;
+	return 0;
+}
+
+static int take_exit(void *config, const char *value, struct fault *fault)
+{
+	(void)value;
+	(void)fault;
+	((struct config *)config)->server.exit = true;
+	return 0;
+}
+
+static int take_now(void *config, const char *value, struct fault *fault)
+{
+	return clock_parse(value, &((struct config *)config)->now_ms, fault);
+}
+
+static int take_port(void *config, const char *value, struct fault *fault)
+{
+	struct config *c = config;
+	int64_t n;
+
+	if (take_integer("port", value, 65535, &n, fault) == -1)
+		return -1;
+	c->server.port = (int)n;
+	return 0;
+}
+
+static int take_listen(void *config, const char *value, struct fault *fault)
+{
+	(void)fault;
+	((struct config *)config)->server.listen = value;
+	return 0;
+}
+
+static int take_cert(void *config, const char *value, struct fault *fault)
+{
+	(void)fault;
+	((struct config *)config)->cert = value;
+	return 0;
+}
+
+static int take_key(void *config, const char *value, struct fault *fault)
+{
+	(void)fault;
+	((struct config *)config)->key = value;
+	return 0;
+}
+
+static int take_ca_file(void *config, const char *value, struct fault *fault)
+{
+	(void)fault;
+	((struct config *)config)->ca_file = value;
+	return 0;
+}
+
+static int take_ready_file(void *config, const char *value, struct fault *fault)
+{
+	(void)fault;
+	((struct config *)config)->ready_file = value;
+	return 0;
+}
+
+static int take_truth(void *config, const char *value, struct fault *fault)
+{
+	struct config *c = config;
+
+	free(c->truth);
+	c->truth = strdup(value);
+	return c->truth != NULL ? 0 : fault_errno(fault, EX_OSERR, "--truth");
+}
+
+static int take_cut(void *config, const char *value, struct fault *fault)
+{
+	struct config *c = config;
+
+	return take_seconds(
+	    "cut-every", value, 1e6, &c->server.cut_every_us, fault);
+}
+
+static int take_stall(void *config, const char *value, struct fault *fault)
+{
+	struct config *c = config;
+
+	return take_seconds(
+	    "stall-after", value, 1e6, &c->server.stall_after_us, fault);
+}
+
+static int take_drop(void *config, const char *value, struct fault *fault)
+{
+	struct config *c = config;
+	int64_t n;
+
+	if (take_integer("drop", value, INT64_MAX, &n, fault) == -1)
+		return -1;
+	c->server.drop_every = (uint64_t)n;
+	return 0;
+}
+
+static int take_queue(void *config, const char *value, struct fault *fault)
+{
+	struct config *c = config;
+	int64_t n;
+
+	if (cli_size("queue-max", value, 4096, INT64_C(1) << 25, &n, fault) ==
+	    -1)
+		return -1;
+	c->server.queue_max = (size_t)n;
+	return 0;
+}
+
+static int take_grace(void *config, const char *value, struct fault *fault)
+{
+	struct config *c = config;
+
+	return take_seconds("heartbeat-grace", value, 1e3,
+	    &c->server.rules.heartbeat_grace_ms, fault);
+}
+
+static int take_min(void *config, const char *value, struct fault *fault)
+{
+	struct config *c = config;
+
+	return take_seconds("heartbeat-min", value, 1e3,
+	    &c->server.rules.heartbeat_min_ms, fault);
+}
+
+static int take_idle(void *config, const char *value, struct fault *fault)
+{
+	struct config *c = config;
+
+	return take_seconds(
+	    "idle-timeout", value, 1e3, &c->server.rules.idle_ms, fault);
+}
+
+static const struct cli_option options[] = {
+    {'s', "synthetic", "SEED", "make up a market from this number (default: 1)",
+	take_synthetic},
+    {'f', "frames", "FILE", "send these recorded messages, one a line",
+	take_frames},
+    {0, "speed", "X",
+	"frames at X times their recorded speed\n"
+	"(default: as fast as they are taken)",
+	take_speed},
+    {'r', "rate", "N", "synthetic messages a second (default: 500)", take_rate},
+    {'n', "count", "N", "stop making messages after N", take_count},
+    {0, "exit", NULL, "end when all was sent", take_exit},
+    {0, "now", "TIME", "expiries follow this time (default: now)", take_now},
+    {'p', "port", "N", "TCP port (default: 0, any free one)", take_port},
+    {0, "listen", "ADDRESS", "address to listen on (default: 127.0.0.1)",
+	take_listen},
+    {0, "cert", "FILE", "server certificate, PEM (default: a fresh one)",
+	take_cert},
+    {0, "key", "FILE", "its private key", take_key},
+    {0, "ca-file", "FILE", "write the fresh certificate authority here",
+	take_ca_file},
+    {0, "ready-file", "FILE", "write the addresses here when ready",
+	take_ready_file},
+    {0, "truth", "FILE", "record every message that was really sent",
+	take_truth},
+    {0, "cut-every", "S", "cut every connection each S seconds", take_cut},
+    {0, "stall-after", "S", "fall silent after S seconds of a connection",
+	take_stall},
+    {0, "drop", "N", "leave out every Nth notification", take_drop},
+    {0, "queue-max", "SIZE", "drop a client that lags by more (default: 4M)",
+	take_queue},
+    {0, "heartbeat-min", "S", "shortest heartbeat granted (default: 10)",
+	take_min},
+    {0, "heartbeat-grace", "S", "time to answer a test_request (default: 10)",
+	take_grace},
+    {0, "idle-timeout", "S",
+	"drop sockets without subscription\n"
+	"(default: 60)",
+	take_idle},
+    {0},
+};
+
+static void versions(char *out, size_t size)
+{
+	snprintf(out, size, "libwebsockets %s, %s", lws_get_library_version(),
+	    OpenSSL_version(OPENSSL_VERSION));
+}
+
+static const struct cli cli = {
+    .tool = "deribit-replay",
+    .purpose = "A server that speaks Deribit: a made-up market or recorded "
+	       "messages.",
+    .usage = "[OPTION...]",
+    .examples = "  deribit-replay --synthetic 7 --rate 5000\n"
+		"  deribit-replay --frames recorded.ndjson --speed 10\n",
+    .options = options,
+    .versions = versions,
+};
+
+/* Files of this run, in a directory that only we can enter. */
+struct scratch {
+	char dir[256], ca[300], cert[300], key[300];
+};
+
+static void scratch_remove(struct scratch *t)
+{
+	if (t->dir[0] == '\0')
+		return;
+	unlink(t->ca);
+	unlink(t->cert);
+	unlink(t->key);
+	rmdir(t->dir);
+}
+
+static int scratch_make(struct scratch *t, struct fault *fault)
+{
+	const char *tmp = getenv("TMPDIR");
+	char dir[256];
+
+	snprintf(dir, sizeof(dir), "%s/deribit-replay.XXXXXX",
+	    tmp != NULL && tmp[0] != '\0' ? tmp : "/tmp");
+	if (mkdtemp(dir) == NULL)
+		return fault_errno(fault, EX_CANTCREAT, "%s", dir);
+	memcpy(t->dir, dir, sizeof(dir));
+	snprintf(t->ca, sizeof(t->ca), "%s/ca.pem", dir);
+	snprintf(t->cert, sizeof(t->cert), "%s/cert.pem", dir);
+	snprintf(t->key, sizeof(t->key), "%s/key.pem", dir);
+	return 0;
+}
+
+/* The certificate that was given, or a fresh one in the scratch directory. */
+static int certify(struct config *c, struct scratch *t, struct fault *fault)
+{
+	if ((c->cert == NULL) != (c->key == NULL))
+		return fault_set(
+		    fault, EX_USAGE, "--cert and --key go together");
+	if (c->cert != NULL) {
+		c->server.cert_file = c->cert;
+		c->server.key_file = c->key;
+		return 0;
+	}
+	if (scratch_make(t, fault) == -1)
+		return -1;
+	if (c->ca_file == NULL)
+		c->ca_file = t->ca;
+	c->server.cert_file = t->cert;
+	c->server.key_file = t->key;
+	return cert_make(c->ca_file, t->cert, t->key, fault);
+}
+
+static int print_addresses(FILE *f, const struct config *c, int port)
+{
+	fprintf(f,
+	    "DERIBIT_WS_URL=wss://localhost:%d/ws/api/v2\n"
+	    "DERIBIT_REST_URL=https://localhost:%d/api/v2\n",
+	    port, port);
+	if (c->ca_file != NULL)
+		fprintf(f, "DERIBIT_CACERT=%s\n", c->ca_file);
+	return fflush(f) == EOF ? -1 : 0;
+}
+
+/* Scripts wait for the file, so it appears whole. */
+static int ready(const struct config *c, int port, struct fault *fault)
+{
+	char part[4096];
+	FILE *f;
+
+	if (print_addresses(stdout, c, port) == -1)
+		return fault_errno(fault, EX_IOERR, "standard output");
+	if (c->ready_file == NULL)
+		return 0;
+	snprintf(part, sizeof(part), "%s.part", c->ready_file);
+	f = fopen(part, "w");
+	if (f == NULL)
+		return fault_errno(fault, EX_CANTCREAT, "%s", part);
+	if (print_addresses(f, c, port) == -1 || fclose(f) == EOF ||
+	    rename(part, c->ready_file) == -1)
+		return fault_errno(fault, EX_IOERR, "%s", c->ready_file);
+	return 0;
+}
+
+static void on_signal(int sig)
+{
+	if (sig == SIGUSR1)
+		reporting = 1;
+	else if (stopping)
+		_exit(128 + sig);
+	else
+		stopping = 1;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction a = {.sa_handler = on_signal};
+
+	sigemptyset(&a.sa_mask);
+	sigaction(SIGTERM, &a, NULL);
+	sigaction(SIGINT, &a, NULL);
+	sigaction(SIGUSR1, &a, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static void report(const struct server *server)
+{
+	struct server_stats s;
+
+	server_stats(server, &s);
+	fprintf(stderr,
+	    "deribit-replay: %u of %llu connections live, %llu refused; "
+	    "%llu requests, %llu errors; %llu messages made, %llu sent "
+	    "(%llu bytes), %llu dropped; %llu cuts, %llu stalls, "
+	    "%llu too slow, %llu heartbeats unanswered\n",
+	    s.live, (unsigned long long)s.connections,
+	    (unsigned long long)s.refused, (unsigned long long)s.requests,
+	    (unsigned long long)s.errors, (unsigned long long)s.made,
+	    (unsigned long long)s.sent, (unsigned long long)s.bytes,
+	    (unsigned long long)s.dropped, (unsigned long long)s.cuts,
+	    (unsigned long long)s.stalls, (unsigned long long)s.too_slow,
+	    (unsigned long long)s.unanswered);
+}
+
+static void serve(struct server *server, struct truth *truth)
+{
+	while (!stopping && server_turn(server) == 1) {
+		if (!reporting)
+			continue;
+		reporting = 0;
+		truth_flush(truth);
+		report(server);
+	}
+}
+
+static int run(struct config *c, struct scratch *t, struct fault *fault)
+{
+	struct market *market;
+	struct frames frames = {0};
+	struct truth truth = {0};
+	struct server *server = NULL;
+	int r = -1;
+
+	market = market_new((uint64_t)c->seed, c->now_ms, fault);
+	if (market == NULL || certify(c, t, fault) == -1 ||
+	    (c->frames != NULL &&
+		frames_open(&frames, c->frames, fault) == -1) ||
+	    truth_open(&truth, c->truth, fault) == -1)
+		goto out;
+	server = server_new(
+	    &c->server, market, c->frames ? &frames : NULL, &truth, fault);
+	if (server == NULL || ready(c, server_port(server), fault) == -1)
+		goto out;
+	serve(server, &truth);
+	r = 0;
+out:
+	server_free(server);
+	if (truth_close(&truth, r == 0 ? fault : NULL) == -1)
+		r = -1;
+	frames_close(&frames);
+	market_free(market);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct config c = {
+	    .server = {.listen = "127.0.0.1",
+		.rate = 500,
+		.queue_max = 4 << 20,
+		.rules = {10000, 10000, 60000}},
+	    .seed = 1,
+	};
+	struct scratch t = {.dir = ""};
+	struct fault fault;
+	int r, first;
+
+	log_open("deribit-replay");
+	c.now_ms = clock_wall_us() / 1000;
+	first = cli_parse(&cli, argc, argv, &c, &fault);
+	if (first == -1)
+		return cli_fail(&fault);
+	if (first < argc) {
+		fault_set(
+		    &fault, EX_USAGE, "unexpected argument %s", argv[first]);
+		return cli_fail(&fault);
+	}
+	if (c.synthetic && c.frames != NULL) {
+		fault_set(&fault, EX_USAGE,
+		    "--synthetic and --frames exclude each other");
+		return cli_fail(&fault);
+	}
+	catch_signals();
+	r = run(&c, &t, &fault);
+	scratch_remove(&t);
+	free(c.truth);
+	return r == -1 ? cli_fail(&fault) : 0;
+}

@@ -1,0 +1,495 @@
+/*
+ * The public methods that the replay server knows (replay/rpc.h).
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "replay/rpc.h"
+#include "replay/text.h"
+
+#define TRADES_DEFAULT 10
+#define TRADES_MAX 1000
+
+static int done(struct rpc_call *c, const char *json)
+{
+	buf_adds(c->result, json);
+	return 0;
+}
+
+/* A string parameter as C string: 1, 0 when absent, -1 with the error. */
+static int string_param(
+    struct rpc_call *c, const char *name, char *out, size_t size)
+{
+	struct json_value v;
+	struct json_span s;
+
+	if (rpc_param(c, name, &v) == 0)
+		return 0;
+	s = json_inside(v.text);
+	if (v.type != JSON_STRING || s.len >= size)
+		return rpc_invalid(c, "must be a string", name);
+	memcpy(out, s.p, s.len);
+	out[s.len] = '\0';
+	return 1;
+}
+
+static int integer_param(struct rpc_call *c, const char *name, int64_t *out)
+{
+	struct json_value v;
+	char text[24], *end;
+
+	if (rpc_param(c, name, &v) == 0)
+		return 0;
+	if (v.type != JSON_NUMBER || v.text.len >= sizeof(text))
+		return rpc_invalid(c, "must be integer", name);
+	memcpy(text, v.text.p, v.text.len);
+	text[v.text.len] = '\0';
+	*out = strtoll(text, &end, 10);
+	return *end == '\0' ? 1 : rpc_invalid(c, "must be integer", name);
+}
+
+/* The instrument that params names; -1 with the error. */
+static int instrument_param(struct rpc_call *c, size_t *instrument)
+{
+	char name[96];
+	int r = string_param(c, "instrument_name", name, sizeof(name));
+	long n;
+
+	if (r == -1)
+		return -1;
+	if (r == 0)
+		return rpc_invalid(c, "value is required", "instrument_name");
+	n = market_find(c->rpc->market, name, strlen(name));
+	if (n == -1)
+		return rpc_invalid(
+		    c, "instrument not found", "instrument_name");
+	*instrument = (size_t)n;
+	return 0;
+}
+
+/* Settlement currencies that have instruments here, and real base currencies
+ * that answer an empty list because theirs are under USDC. */
+static bool is_currency(const char *name, bool any_too)
+{
+	static const char *const known[] = {"BTC", "ETH", "USDC", "USDT",
+	    "EURR", "SOL", "XRP", "AVAX", "TRX", "HYPE", "PAXG", "STETH"};
+
+	if (strcmp(name, "any") == 0)
+		return any_too;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcmp(name, known[i]) == 0)
+			return true;
+	return false;
+}
+
+struct filter {
+	char currency[16], kind[16];
+};
+
+static bool filter_takes(
+    const struct filter *f, const struct chain_instrument *i)
+{
+	if (strcmp(f->currency, "any") != 0 &&
+	    strcmp(f->currency, chain_bases[i->base].currency) != 0)
+		return false;
+	if (f->kind[0] == '\0' || strcmp(f->kind, "any") == 0)
+		return true;
+	return strcmp(f->kind, i->kind == CHAIN_OPTION ? "option" : "future") ==
+	       0;
+}
+
+static bool is_kind(const char *kind)
+{
+	static const char *const known[] = {"any", "option", "future", "spot",
+	    "future_combo", "option_combo", "combo"};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcmp(kind, known[i]) == 0)
+			return true;
+	return false;
+}
+
+static int filter_params(struct rpc_call *c, struct filter *f, bool any_too)
+{
+	int r;
+
+	memset(f, 0, sizeof(*f));
+	r = string_param(c, "currency", f->currency, sizeof(f->currency));
+	if (r == -1)
+		return -1;
+	if (r == 0 && !any_too)
+		return rpc_invalid(c, "value is required", "currency");
+	if (r == 0)
+		strcpy(f->currency, "any");
+	if (!is_currency(f->currency, any_too))
+		return rpc_invalid(c, "invalid currency", "currency");
+	r = string_param(c, "kind", f->kind, sizeof(f->kind));
+	if (r == 1 && !is_kind(f->kind))
+		return rpc_invalid(c, "invalid kind", "kind");
+	return r == -1 ? -1 : 0;
+}
+
+static int get_instruments(struct rpc_call *c)
+{
+	struct market *m = c->rpc->market;
+	struct filter f;
+	struct json_value expired = {.type = JSON_FALSE};
+	bool any = false;
+
+	if (filter_params(c, &f, true) == -1)
+		return -1;
+	if (rpc_param(c, "expired", &expired) == 1 &&
+	    expired.type != JSON_TRUE && expired.type != JSON_FALSE)
+		return rpc_invalid(c, "must be boolean", "expired");
+	buf_addc(c->result, '[');
+	for (size_t i = 0; i < m->count && expired.type == JSON_FALSE; i++) {
+		if (!filter_takes(&f, &m->chain[i]))
+			continue;
+		if (any)
+			buf_addc(c->result, ',');
+		text_instrument(c->result, m, i);
+		any = true;
+	}
+	return buf_addc(c->result, ']');
+}
+
+static int get_instrument(struct rpc_call *c)
+{
+	size_t n;
+
+	if (instrument_param(c, &n) == -1)
+		return -1;
+	return text_instrument(c->result, c->rpc->market, n);
+}
+
+static int get_book_summary(struct rpc_call *c)
+{
+	struct market *m = c->rpc->market;
+	struct filter f;
+	bool any = false;
+
+	if (filter_params(c, &f, false) == -1)
+		return -1;
+	buf_addc(c->result, '[');
+	for (size_t i = 0; i < m->count; i++) {
+		if (!filter_takes(&f, &m->chain[i]))
+			continue;
+		if (any)
+			buf_addc(c->result, ',');
+		text_summary(c->result, m, i, c->now_us / 1000);
+		any = true;
+	}
+	return buf_addc(c->result, ']');
+}
+
+static int ticker(struct rpc_call *c)
+{
+	struct market *m = c->rpc->market;
+	struct rng r;
+	size_t n;
+
+	if (instrument_param(c, &n) == -1)
+		return -1;
+	r = rng_for(m->seed, n);
+	return text_ticker(c->result, m, n, c->now_us / 1000, &r);
+}
+
+struct range {
+	int64_t start_seq, end_seq, start_ms, end_ms, count;
+	bool ascending;
+};
+
+static int range_params(struct rpc_call *c, struct range *g)
+{
+	char sorting[16] = "default";
+
+	*g = (struct range){0, INT64_MAX, 0, INT64_MAX, TRADES_DEFAULT, false};
+	if (integer_param(c, "start_seq", &g->start_seq) == -1 ||
+	    integer_param(c, "end_seq", &g->end_seq) == -1 ||
+	    integer_param(c, "start_timestamp", &g->start_ms) == -1 ||
+	    integer_param(c, "end_timestamp", &g->end_ms) == -1 ||
+	    integer_param(c, "count", &g->count) == -1 ||
+	    string_param(c, "sorting", sorting, sizeof(sorting)) == -1)
+		return -1;
+	if (g->count < 1 || g->count > TRADES_MAX)
+		return rpc_invalid(c, "must be between 1 and 1000", "count");
+	g->ascending = strcmp(sorting, "asc") == 0;
+	return 0;
+}
+
+static bool range_takes(const struct range *g, const struct market_trade *t)
+{
+	int64_t seq = (int64_t)t->seq;
+
+	return seq >= g->start_seq && seq <= g->end_seq &&
+	       t->at_ms >= g->start_ms && t->at_ms <= g->end_ms;
+}
+
+/* Collects the matching trades, newest first; *more: beyond the array. */
+static size_t trades_collect(const struct market *m, size_t instrument,
+    const struct range *g, const struct market_trade **list, bool *more)
+{
+	uint64_t number = m->walk[instrument].last_trade;
+	const struct market_trade *t;
+	size_t n = 0;
+
+	*more = false;
+	while ((t = market_trade_at(m, number)) != NULL) {
+		number = t->prev;
+		if (!range_takes(g, t))
+			continue;
+		/* Ascending wants the oldest: slide along. */
+		if (n == (size_t)g->count) {
+			*more = true;
+			if (!g->ascending)
+				break;
+			memmove(list, list + 1, (n - 1) * sizeof(*list));
+			n--;
+		}
+		list[n++] = t;
+	}
+	return n;
+}
+
+static int get_last_trades(struct rpc_call *c)
+{
+	const struct market_trade *list[TRADES_MAX];
+	struct market *m = c->rpc->market;
+	struct range g;
+	size_t instrument, n;
+	bool more;
+
+	if (instrument_param(c, &instrument) == -1 || range_params(c, &g) == -1)
+		return -1;
+	n = trades_collect(m, instrument, &g, list, &more);
+	buf_adds(c->result, "{\"trades\":[");
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			buf_addc(c->result, ',');
+		text_trade(c->result, m, list[g.ascending ? n - 1 - i : i]);
+	}
+	buf_addf(c->result, "],\"has_more\":%s}", more ? "true" : "false");
+	return 0;
+}
+
+static int get_time(struct rpc_call *c)
+{
+	return buf_addf(c->result, "%" PRId64, c->now_us / 1000);
+}
+
+static int status(struct rpc_call *c)
+{
+	return done(c, "{\"locked\":\"false\"}");
+}
+
+static int hello(struct rpc_call *c)
+{
+	return done(c, "{\"version\":\"1.2.26\"}");
+}
+
+static int test(struct rpc_call *c)
+{
+	char expected[16] = "";
+
+	if (string_param(c, "expected_result", expected, sizeof(expected)) ==
+	    -1)
+		return -1;
+	if (c->session != NULL)
+		session_tested(c->session);
+	if (strcmp(expected, "exception") == 0)
+		return rpc_fail(c, -32000, "exception");
+	return hello(c);
+}
+
+static int set_heartbeat(struct rpc_call *c)
+{
+	struct json_value v;
+	int64_t seconds = 0;
+
+	if (rpc_param(c, "interval", &v) == 0)
+		return rpc_invalid(c, "value is required", "interval");
+	if (integer_param(c, "interval", &seconds) == -1)
+		return -1;
+	if (seconds < 1 || seconds > 86400 ||
+	    session_set_heartbeat(
+		c->session, c->rpc->rules, seconds * 1000, c->mono_ms) == -1)
+		return rpc_invalid(c, "value is too low", "interval");
+	return done(c, "\"ok\"");
+}
+
+static int disable_heartbeat(struct rpc_call *c)
+{
+	session_disable_heartbeat(c->session);
+	return done(c, "\"ok\"");
+}
+
+/* Steps into params.channels: the number of channels, or -1 with the error. */
+static int channels_param(struct rpc_call *c, struct json_value *list)
+{
+	struct json j;
+	struct json_value v;
+	int r, n = 0;
+
+	if (rpc_param(c, "channels", list) == 0)
+		return rpc_invalid(c, "value is required", "channels");
+	json_init(&j, list->text.p, list->text.len);
+	if (json_array_begin(&j) == -1)
+		return rpc_invalid(c, "must be an array", "channels");
+	while ((r = json_array_next(&j)) == 1) {
+		if (json_value(&j, &v) == -1 || v.type != JSON_STRING)
+			return rpc_invalid(c, "must be strings", "channels");
+		n++;
+	}
+	if (n > RULES_CHANNELS_MAX)
+		return rpc_invalid(c, "more than 500 channels", "channels");
+	return n;
+}
+
+/* Calls each() for every channel name of the list. */
+static int channels_each(struct rpc_call *c, const struct json_value *list,
+    int (*each)(struct rpc_call *c, struct json_span name))
+{
+	struct json j;
+	struct json_value v;
+
+	json_init(&j, list->text.p, list->text.len);
+	json_array_begin(&j);
+	while (json_array_next(&j) == 1) {
+		if (json_value(&j, &v) == -1 ||
+		    each(c, json_inside(v.text)) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int refuse_raw(struct rpc_call *c, struct json_span name)
+{
+	uint64_t *subs;
+
+	if (market_channel(c->rpc->market, name.p, name.len, &subs) !=
+	    CHANNEL_RAW)
+		return 0;
+	return rpc_fail(
+	    c, 13778, "raw_subscriptions_not_available_for_unauthorized");
+}
+
+static int acknowledge(struct rpc_call *c, struct json_span name)
+{
+	size_t used = buf_used(c->result);
+
+	return buf_addf(c->result, "%s\"%.*s\"",
+	    buf_head(c->result)[used - 1] == '[' ? "" : ",", (int)name.len,
+	    name.p);
+}
+
+/* Frames hold channels of any market: take what looks like one. */
+static bool is_plausible(struct json_span name)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789._-";
+
+	for (size_t i = 0; i < name.len; i++)
+		if (memchr(allowed, name.p[i], sizeof(allowed) - 1) == NULL)
+			return false;
+	return name.len > 0;
+}
+
+static int subscribe_one(struct rpc_call *c, struct json_span name)
+{
+	uint64_t *subs;
+
+	if (c->rpc->plausible) {
+		if (!is_plausible(name))
+			return 0;
+		c->session->channels++;
+		return acknowledge(c, name);
+	}
+	if (market_channel(c->rpc->market, name.p, name.len, &subs) !=
+	    CHANNEL_OK)
+		return 0;
+	if (market_subscribe(c->rpc->market, subs, c->session->slot))
+		c->session->channels++;
+	return acknowledge(c, name);
+}
+
+static int subscribe(struct rpc_call *c)
+{
+	struct json_value list;
+
+	if (channels_param(c, &list) == -1)
+		return -1;
+	if (!c->rpc->plausible && channels_each(c, &list, refuse_raw) == -1)
+		return -1;
+	buf_addc(c->result, '[');
+	if (channels_each(c, &list, subscribe_one) == -1)
+		return rpc_fail(c, -32600, "request entity too large");
+	c->session->subscribed |= c->session->channels > 0;
+	return buf_addc(c->result, ']');
+}
+
+static int unsubscribe_one(struct rpc_call *c, struct json_span name)
+{
+	uint64_t *subs;
+
+	if (c->rpc->plausible) {
+		if (c->session->channels == 0)
+			return 0;
+		c->session->channels--;
+		return acknowledge(c, name);
+	}
+	if (market_channel(c->rpc->market, name.p, name.len, &subs) !=
+		CHANNEL_OK ||
+	    !market_unsubscribe(c->rpc->market, subs, c->session->slot))
+		return 0;
+	c->session->channels--;
+	return acknowledge(c, name);
+}
+
+static int unsubscribe(struct rpc_call *c)
+{
+	struct json_value list;
+
+	if (channels_param(c, &list) == -1)
+		return -1;
+	buf_addc(c->result, '[');
+	if (channels_each(c, &list, unsubscribe_one) == -1)
+		return rpc_fail(c, -32600, "request entity too large");
+	return buf_addc(c->result, ']');
+}
+
+static int unsubscribe_all(struct rpc_call *c)
+{
+	market_leave(c->rpc->market, c->session->slot);
+	c->session->channels = 0;
+	return done(c, "\"ok\"");
+}
+
+static const struct rpc_method methods[] = {
+    {"public/subscribe", true, true, subscribe},
+    {"public/unsubscribe", true, true, unsubscribe},
+    {"public/unsubscribe_all", true, false, unsubscribe_all},
+    {"public/set_heartbeat", true, false, set_heartbeat},
+    {"public/disable_heartbeat", true, false, disable_heartbeat},
+    {"public/hello", true, false, hello},
+    {"public/test", false, false, test},
+    {"public/get_time", false, false, get_time},
+    {"public/status", false, false, status},
+    {"public/get_instruments", false, false, get_instruments},
+    {"public/get_instrument", false, false, get_instrument},
+    {"public/get_book_summary_by_currency", false, false, get_book_summary},
+    {"public/ticker", false, false, ticker},
+    {"public/get_last_trades_by_instrument", false, false, get_last_trades},
+    {"public/get_last_trades_by_instrument_and_time", false, false,
+	get_last_trades},
+};
+
+const struct rpc_method *methods_find(struct json_span name)
+{
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (json_span_is(name, methods[i].name))
+			return &methods[i];
+	return NULL;
+}

@@ -1,0 +1,286 @@
+#include "replay/server.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "replay/conn.h"
+
+#define TICK_US 2000
+#define BURST_US 100000 /* the most that is made up for after a pause */
+#define CHECK_MS 20     /* sessions' deadlines */
+#define WS_PATH "/ws/api/v2"
+
+/* What lws keeps for a connection: one of the two is set. */
+struct link {
+	struct conn *conn;
+	void *reply;
+};
+
+/* Refuses an upgrade to another path, or beyond the limit; 0: go on. */
+static int judge_upgrade(struct server *s, struct lws *wsi)
+{
+	char path[64] = "";
+
+	lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI);
+	if (strcmp(path, WS_PATH) != 0) {
+		lws_return_http_status(wsi, 404, NULL);
+		return -1;
+	}
+	if (s->live + s->web >= RULES_CONNECTIONS_MAX) {
+		s->stats.refused++;
+		lws_return_http_status(wsi, 429, NULL);
+		return -1;
+	}
+	return 0;
+}
+
+static int callback(struct lws *wsi, enum lws_callback_reasons why, void *user,
+    void *in, size_t len)
+{
+	struct server *s = lws_context_user(lws_get_context(wsi));
+	struct link *link = user;
+
+	switch (why) {
+	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
+		return judge_upgrade(s, wsi);
+	case LWS_CALLBACK_ESTABLISHED:
+		link->conn = conn_new(s, wsi);
+		return link->conn == NULL ? -1 : 0;
+	case LWS_CALLBACK_CLOSED:
+		if (link->conn != NULL)
+			conn_free(link->conn);
+		link->conn = NULL;
+		return 0;
+	case LWS_CALLBACK_RECEIVE: return conn_receive(link->conn, in, len);
+	case LWS_CALLBACK_SERVER_WRITEABLE: return conn_writeable(link->conn);
+	case LWS_CALLBACK_HTTP:
+	case LWS_CALLBACK_HTTP_BODY:
+	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+	case LWS_CALLBACK_HTTP_WRITEABLE:
+	case LWS_CALLBACK_CLOSED_HTTP:
+		if (link == NULL)
+			return 0;
+		return web_callback(s, wsi, why, &link->reply, in, len);
+	default: return lws_callback_http_dummy(wsi, why, user, in, len);
+	}
+}
+
+static const struct lws_protocols protocols[] = {
+    {"deribit", callback, sizeof(struct link), 4096, 0, NULL, 0},
+    {NULL, NULL, 0, 0, 0, NULL, 0},
+};
+
+static void emit(void *arg, uint64_t slots, const char *text, size_t len)
+{
+	struct server *s = arg;
+
+	for (unsigned slot = 0; slot < MARKET_SLOTS; slot++)
+		if (slots >> slot & 1 && s->conn[slot] != NULL)
+			conn_notify(s->conn[slot], text, len);
+}
+
+static bool enough(const struct server *s)
+{
+	return s->options->count > 0 && s->made >= s->options->count;
+}
+
+/* Makes what is due by now: the rate is of notifications, not of events. */
+static void market_run(struct server *s, int64_t now_us)
+{
+	struct market_sink sink = {emit, s};
+	int64_t passed = now_us - s->paced_us;
+	int n;
+
+	s->paced_us = now_us;
+	if (s->frames != NULL || s->options->rate == 0)
+		return;
+	if (passed > BURST_US)
+		passed = BURST_US;
+	s->owed += (double)passed * (double)s->options->rate / 1e6;
+	while (s->owed >= 1 && !enough(s)) {
+		n = market_step(s->market, clock_wall_us(), &sink);
+		if (n == 0) {
+			s->owed = 0;
+			return;
+		}
+		s->owed -= n;
+		s->made += (unsigned)n;
+	}
+	if (enough(s))
+		s->owed = 0;
+}
+
+static void connections_each(struct server *s,
+    void (*each)(struct conn *c, int64_t now_us), int64_t now_us)
+{
+	for (unsigned slot = 0; slot < MARKET_SLOTS; slot++)
+		if (s->conn[slot] != NULL)
+			each(s->conn[slot], now_us);
+}
+
+static void cut_one(struct conn *c, int64_t now_us)
+{
+	(void)now_us;
+	conn_cut(c);
+}
+
+static void close_one(struct conn *c, int64_t now_us)
+{
+	(void)now_us;
+	conn_close(c, 1000, "all was sent");
+}
+
+static bool frames_ended(const struct server *s)
+{
+	for (unsigned slot = 0; slot < MARKET_SLOTS; slot++)
+		if (s->conn[slot] != NULL)
+			return false;
+	return true;
+}
+
+static void end_run(struct server *s, int64_t now_us)
+{
+	if (!s->options->exit || !s->began)
+		return;
+	if (s->frames == NULL && !enough(s))
+		return;
+	if (s->frames == NULL)
+		connections_each(s, close_one, now_us);
+	s->over = frames_ended(s);
+}
+
+static void scheduled(struct server *s, int64_t now_us)
+{
+	struct market_sink sink = {emit, s};
+	int64_t every = s->options->cut_every_us;
+
+	if (every > 0 && now_us - s->cut_us >= every) {
+		s->cut_us += (now_us - s->cut_us) / every * every;
+		connections_each(s, cut_one, now_us);
+	}
+	if (now_us - s->index_us >= 1000000) {
+		s->index_us = now_us;
+		if (s->frames == NULL)
+			market_indexes(s->market, clock_wall_us(), &sink);
+	}
+	if (now_us / 1000 - s->checked_ms >= CHECK_MS) {
+		s->checked_ms = now_us / 1000;
+		connections_each(s, conn_tick, now_us);
+		if (s->stats.sent == s->sent_at_flush)
+			truth_flush(s->truth);
+		s->sent_at_flush = s->stats.sent;
+	}
+}
+
+static void on_tick(lws_sorted_usec_list_t *tick)
+{
+	struct server *s = lws_container_of(tick, struct server, tick);
+	int64_t now_us = clock_mono_us();
+
+	market_run(s, now_us);
+	scheduled(s, now_us);
+	end_run(s, now_us);
+	lws_sul_schedule(s->context, 0, &s->tick, on_tick,
+	    s->live > 0 ? TICK_US : CHECK_MS * 1000);
+}
+
+static void lws_says(int level, const char *line)
+{
+	size_t len = strlen(line);
+
+	while (len > 0 && line[len - 1] == '\n')
+		len--;
+	if (level & LLL_ERR)
+		log_error("libwebsockets: %.*s", (int)len, line);
+}
+
+static int server_listen(struct server *s, struct fault *fault)
+{
+	/* No WebSocket pings of its own: the exchange sends none. */
+	static const lws_retry_bo_t quiet = {0};
+	struct lws_context_creation_info info = {0};
+
+	lws_set_log_level(LLL_ERR, lws_says);
+	info.iface = s->options->listen;
+	info.port = s->options->port;
+	info.protocols = protocols;
+	info.ssl_cert_filepath = s->options->cert_file;
+	info.ssl_private_key_filepath = s->options->key_file;
+	info.alpn = "http/1.1";
+	info.gid = (gid_t)-1;
+	info.uid = (uid_t)-1;
+	info.user = s;
+	info.pt_serv_buf_size = 65536;
+	info.max_http_header_data = 16384;
+	info.retry_and_idle_policy = &quiet;
+	info.vhost_name = "localhost";
+	info.options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
+	               LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+	               LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND;
+	s->context = lws_create_context(&info);
+	if (s->context == NULL)
+		return fault_set(fault, EX_OSERR, "libwebsockets cannot start");
+	s->vhost = lws_create_vhost(s->context, &info);
+	if (s->vhost == NULL)
+		return fault_set(fault, EX_UNAVAILABLE,
+		    "cannot listen on %s port %d", s->options->listen,
+		    s->options->port);
+	return 0;
+}
+
+struct server *server_new(const struct server_options *options,
+    struct market *market, const struct frames *frames, struct truth *truth,
+    struct fault *fault)
+{
+	struct server *s = calloc(1, sizeof(*s));
+
+	if (s == NULL) {
+		fault_set(fault, EX_OSERR, "no memory");
+		return NULL;
+	}
+	s->options = options;
+	s->market = market;
+	s->frames = frames;
+	s->truth = truth;
+	s->rpc.market = market;
+	s->rpc.rules = &options->rules;
+	s->rpc.plausible = frames != NULL;
+	s->rpc.rest = (struct rules_bucket){100, 100, 20, 0};
+	s->paced_us = s->index_us = s->cut_us = clock_mono_us();
+	if (server_listen(s, fault) == -1) {
+		server_free(s);
+		return NULL;
+	}
+	lws_sul_schedule(s->context, 0, &s->tick, on_tick, TICK_US);
+	return s;
+}
+
+void server_free(struct server *s)
+{
+	if (s == NULL)
+		return;
+	if (s->context != NULL)
+		lws_context_destroy(s->context);
+	free(s);
+}
+
+int server_port(const struct server *s)
+{
+	return lws_get_vhost_listen_port(s->vhost);
+}
+
+int server_turn(struct server *s)
+{
+	if (lws_service(s->context, 0) < 0)
+		return 0;
+	return !s->over;
+}
+
+void server_stats(const struct server *s, struct server_stats *out)
+{
+	*out = s->stats;
+	out->made = s->made;
+	out->live = s->live;
+}
