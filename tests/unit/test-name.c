@@ -1,7 +1,7 @@
 /* Instruments' names and channels' names. */
 #include "deribit/channel.h"
 #include "deribit/name.h"
-#include "unit/tap.h"
+#include "tap.h"
 
 struct name_case {
 	const char *text;

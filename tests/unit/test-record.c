@@ -3,7 +3,7 @@
 
 #include "deribit/rpc.h"
 #include "record/record.h"
-#include "unit/tap.h"
+#include "tap.h"
 
 #define RECEIVED 1790133840888348
 #define AT "\"received_at\":1790133840888348"
