@@ -344,6 +344,25 @@ static int args_keep(struct jq_map *m, struct fault *fault)
 	return 0;
 }
 
+/* libjq reads ~/.jq before any program and has no switch for that.  What a user
+ * defines there ("def select(f): ...") would change what our maps say, so HOME
+ * points where no such file can be, as long as it compiles.  The variable is
+ * there already: only its value's place in the environment changes. */
+static int compile_apart(jq_state *jq, const char *program, jv args)
+{
+	const char *home = getenv("HOME");
+	char *kept = home != NULL ? strdup(home) : NULL;
+	int compiled;
+
+	if (kept != NULL)
+		setenv("HOME", "/dev/null", 1);
+	compiled = jq_compile_args(jq, program, args);
+	if (kept != NULL)
+		setenv("HOME", kept, 1);
+	free(kept);
+	return compiled;
+}
+
 static int program_compile(struct jq_map *m, const char *program,
     const char *const *args, size_t nargs, struct fault *fault)
 {
@@ -356,7 +375,7 @@ static int program_compile(struct jq_map *m, const char *program,
 	/* Without these libjq looks for modules around the working directory.
 	 */
 	jq_set_attr(m->jq, jv_string("JQ_LIBRARY_PATH"), jv_array());
-	if (!jq_compile_args(m->jq, program, values))
+	if (!compile_apart(m->jq, program, values))
 		return fault_set(fault, EX_SOFTWARE, "jq program: %s",
 		    m->message[0] ? m->message : "does not compile");
 	return 0;

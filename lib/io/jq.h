@@ -10,7 +10,9 @@
  * program computes itself is printed as jq prints it, also the text it makes of
  * a number (tostring, tojson, @csv, "\(.x)").  A program needs no helper.
  *
- * The program's struct belongs to one thread.
+ * ~/.jq is not read: a program means the same on every machine.  To that end
+ * jq_map_new() touches HOME for a moment: not with other threads at work on the
+ * environment.
  */
 #ifndef IO_JQ_H
 #define IO_JQ_H

@@ -3,6 +3,7 @@
 #include "io/jq.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "tap.h"
 
@@ -190,6 +191,29 @@ static void again_and_again(void)
 	jq_map_free(m);
 }
 
+/* Definitions in ~/.jq, even broken ones, change nothing. */
+static void home_is_not_read(void)
+{
+	char dir[] = "/tmp/test-jq.XXXXXX", path[64];
+	FILE *f;
+
+	if (mkdtemp(dir) == NULL)
+		abort();
+	snprintf(path, sizeof(path), "%s/.jq", dir);
+	setenv("HOME", dir, 1);
+	f = fopen(path, "w");
+	fputs("def select(f): empty; def nosuch: 1;", f);
+	fclose(f);
+	expect("select(true)", "[1.0]", "[1.0]\n", "~/.jq redefines nothing");
+	f = fopen(path, "w");
+	fputs("def broken(", f);
+	fclose(f);
+	expect(".", "1", "1\n", "and may be broken");
+	is_str(getenv("HOME"), dir, "HOME is what it was");
+	unlink(path);
+	rmdir(dir);
+}
+
 int main(void)
 {
 	numbers_survive();
@@ -197,6 +221,7 @@ int main(void)
 	arguments();
 	strings_and_order();
 	faults();
+	home_is_not_read();
 	again_and_again();
 	return done_testing();
 }
