@@ -163,7 +163,7 @@ COMMENT ON FUNCTION add_option_orderbook_depth(text) IS
 	'Makes the order-book table of a currency''s options; part of add_currency.';
 
 CREATE OR REPLACE FUNCTION add_currency(currency text)
-RETURNS SETOF text LANGUAGE plpgsql AS $$
+RETURNS SETOF text LANGUAGE plpgsql SET client_min_messages = warning AS $$
 BEGIN
 	IF currency IS NULL OR currency !~ '^[A-Za-z0-9]{1,24}$' THEN
 		RAISE EXCEPTION '% is no currency: one to 24 letters and digits, the base currency, such as SOL',

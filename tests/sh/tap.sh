@@ -57,11 +57,11 @@ ok()
 {
 	tap_count=$((tap_count + 1))
 	if [ "$1" -eq 0 ]; then
-		echo "ok $tap_count - $2"
+		printf 'ok %s - %s\n' "$tap_count" "$2"
 		return 0
 	fi
 	tap_failed=$((tap_failed + 1))
-	echo "not ok $tap_count - $2"
+	printf 'not ok %s - %s\n' "$tap_count" "$2"
 	return 1
 }
 
@@ -108,7 +108,7 @@ unlike()
 skip()
 {
 	tap_count=$((tap_count + 1))
-	echo "ok $tap_count - $2 # SKIP $1"
+	printf 'ok %s - %s # SKIP %s\n' "$tap_count" "$2" "$1"
 }
 
 # skip_all REASON: nothing of this file can be tested here.
