@@ -429,12 +429,14 @@ bool json_span_is(struct json_span span, const char *text)
 	const char *p = span.p, *end = span.p + span.len;
 
 	for (; p < end && *text != '\0'; text++) {
-		if (*p != '\\') {
-			if (*p++ != *text)
-				return false;
-		} else if (unescape(p, end, &p) != (unsigned char)*text) {
+		uint32_t code = (unsigned char)*p;
+
+		if (code == '\\')
+			code = unescape(p, end, &p);
+		else
+			p++;
+		if (code > 0x7f || code != (unsigned char)*text)
 			return false;
-		}
 	}
 	return p == end && *text == '\0';
 }
