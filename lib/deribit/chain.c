@@ -127,17 +127,19 @@ static const char *kind_filter(const char *kind)
 void chain_nothing(const struct chain_query *q, char *out, size_t size)
 {
 	char base[CURRENCY_MAX + 1], filter[CURRENCY_MAX + 1];
-	const char *kind = q->kind != NULL ? q->kind : "instrument";
+	const char *kind = q->kind == NULL ? "instrument"
+	                   : is_spot(q)    ? "spot pair"
+	                                   : q->kind;
 	const char *hint = "; try --kind all";
 
 	upper(q->currency, base, sizeof(base));
 	filter_choose(q, filter, sizeof(filter));
 	if (q->settlement != NULL)
 		hint = "; try without --settlement";
+	else if (is_spot(q) || q->kind == NULL)
+		hint = "";
 	else if (strcmp(base, "BTC") == 0 || strcmp(base, "ETH") == 0)
 		hint = "; try --settlement USDC";
-	else if (q->kind == NULL)
-		hint = "";
 	if (strcmp(filter, "any") == 0)
 		snprintf(
 		    out, size, "no %s of %s is listed%s", kind, base, hint);

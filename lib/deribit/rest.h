@@ -39,7 +39,7 @@ const char *rest_peer(const struct rest *r);
  * already encoded).  The text of the reply's "result" is left in *result
  * (cleared first).  -1: EX_UNAVAILABLE (not to be had), EX_PROTOCOL (no
  * Deribit reply), EX_DATAERR (the exchange refused the arguments), EX_TEMPFAIL
- * (stopped). */
+ * (stopped), EX_USAGE and EX_CONFIG (URL, CA file). */
 int rest_call(struct rest *r, const char *method, const char *query,
     struct buf *result, struct fault *fault);
 

@@ -294,7 +294,9 @@ static int transfer_judge(struct http *h, const char *peer, CURLcode code,
 		return fault_set(fault, EX_PROTOCOL,
 		    "%s: the answer is larger than %zu MiB", peer,
 		    reply->body.cap >> 20);
-	return fault_set(fault, EX_UNAVAILABLE, "%s: %s", peer, why);
+	return fault_set(fault,
+	    code == CURLE_SSL_CACERT_BADFILE ? EX_CONFIG : EX_UNAVAILABLE,
+	    "%s: %s", peer, why);
 }
 
 int http_get(struct http *h, const char *url, struct http_reply *reply,

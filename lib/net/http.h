@@ -48,7 +48,7 @@ void http_reply_free(struct http_reply *reply);
 
 /* GET url.  0: an answer came, whatever its status.  -1 with *fault, which
  * names the peer: EX_UNAVAILABLE, EX_PROTOCOL (body beyond the cap), EX_USAGE
- * (no such URL), EX_TEMPFAIL (stopped). */
+ * (no such URL), EX_CONFIG (no such CA file), EX_TEMPFAIL (stopped). */
 int http_get(struct http *h, const char *url, struct http_reply *reply,
     struct fault *fault);
 
