@@ -416,6 +416,7 @@ static void serve(struct server *server, struct truth *truth)
 		truth_flush(truth);
 		report(server);
 	}
+	server_stop(server);
 }
 
 static int run(struct config *c, struct scratch *t, struct fault *fault)

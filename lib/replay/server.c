@@ -9,7 +9,9 @@
 
 #define TICK_US 2000
 #define BURST_US 100000 /* the most that is made up for after a pause */
+#define TURN_MAX 256    /* messages made before the sockets get a turn */
 #define CHECK_MS 20     /* sessions' deadlines */
+#define STOP_MS 1000    /* for the clients to say good-bye */
 #define WS_PATH "/ws/api/v2"
 
 /* What lws keeps for a connection: one of the two is set. */
@@ -91,7 +93,7 @@ static void market_run(struct server *s, int64_t now_us)
 {
 	struct market_sink sink = {emit, s};
 	int64_t passed = now_us - s->paced_us;
-	int n;
+	int n, made = 0;
 
 	s->paced_us = now_us;
 	if (s->frames != NULL || s->options->rate == 0)
@@ -99,16 +101,18 @@ static void market_run(struct server *s, int64_t now_us)
 	if (passed > BURST_US)
 		passed = BURST_US;
 	s->owed += (double)passed * (double)s->options->rate / 1e6;
-	while (s->owed >= 1 && !enough(s)) {
+	while (s->owed >= 1 && made < TURN_MAX && !enough(s)) {
 		n = market_step(s->market, clock_wall_us(), &sink);
 		if (n == 0) {
 			s->owed = 0;
 			return;
 		}
 		s->owed -= n;
+		made += n;
 		s->made += (unsigned)n;
 	}
-	if (enough(s))
+	/* What a slow machine cannot make in time it does not make at all. */
+	if (s->owed > (double)s->options->rate * BURST_US / 1e6 || enough(s))
 		s->owed = 0;
 }
 
@@ -132,12 +136,10 @@ static void close_one(struct conn *c, int64_t now_us)
 	conn_close(c, 1000, "all was sent");
 }
 
-static bool frames_ended(const struct server *s)
+static void leave_one(struct conn *c, int64_t now_us)
 {
-	for (unsigned slot = 0; slot < MARKET_SLOTS; slot++)
-		if (s->conn[slot] != NULL)
-			return false;
-	return true;
+	(void)now_us;
+	conn_close(c, 1001, "the server stops");
 }
 
 static void end_run(struct server *s, int64_t now_us)
@@ -148,7 +150,7 @@ static void end_run(struct server *s, int64_t now_us)
 		return;
 	if (s->frames == NULL)
 		connections_each(s, close_one, now_us);
-	s->over = frames_ended(s);
+	s->over = s->live == 0;
 }
 
 static void scheduled(struct server *s, int64_t now_us)
@@ -183,7 +185,9 @@ static void on_tick(lws_sorted_usec_list_t *tick)
 	scheduled(s, now_us);
 	end_run(s, now_us);
 	lws_sul_schedule(s->context, 0, &s->tick, on_tick,
-	    s->live > 0 ? TICK_US : CHECK_MS * 1000);
+	    s->owed >= 1  ? 1
+	    : s->live > 0 ? TICK_US
+			  : CHECK_MS * 1000);
 }
 
 static void lws_says(int level, const char *line)
@@ -276,6 +280,16 @@ int server_turn(struct server *s)
 	if (lws_service(s->context, 0) < 0)
 		return 0;
 	return !s->over;
+}
+
+void server_stop(struct server *s)
+{
+	int64_t until_ms = clock_mono_ms() + STOP_MS;
+
+	connections_each(s, leave_one, 0);
+	while (s->live > 0 && clock_mono_ms() < until_ms)
+		if (lws_service(s->context, 0) < 0)
+			return;
 }
 
 void server_stats(const struct server *s, struct server_stats *out)

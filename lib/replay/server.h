@@ -56,7 +56,9 @@ int server_port(const struct server *s);
 /* Serves for a moment; 1: go on, 0: all was sent and exit was asked for. */
 int server_turn(struct server *s);
 
-/* Wakes server_turn() from a signal handler's follow-up. */
+/* Says good-bye to every client, and waits a second for them to hear it. */
+void server_stop(struct server *s);
+
 void server_stats(const struct server *s, struct server_stats *out);
 
 #endif
