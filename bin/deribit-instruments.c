@@ -174,11 +174,12 @@ static void on_signal(int sig)
 	stop = 1;
 }
 
-/* The first one stops us between two polls, a second one ends us at once. */
+/* The first one stops us between two polls, a second one ends us at once.  A
+ * write goes on: no line is cut. */
 static void signals_catch(void)
 {
-	struct sigaction sa = {
-	    .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+	struct sigaction sa = {.sa_handler = on_signal,
+	    .sa_flags = (int)SA_RESETHAND | SA_RESTART};
 
 	sigemptyset(&sa.sa_mask);
 	sigaction(SIGTERM, &sa, NULL);

@@ -528,7 +528,7 @@ static int chain_work(struct work *w)
 int chain_fetch(struct rest *rest, const struct chain_query *query,
     struct chain *chain, struct fault *fault)
 {
-	struct fault own;
+	struct fault own = {0};
 	struct work w = {.rest = rest,
 	    .query = query,
 	    .chain = chain,

@@ -2,8 +2,8 @@
  * Which instruments a CURRENCY argument means.  A CURRENCY is a base currency:
  * BTC and ETH mean the inverse market, others the USDC-settled one
  * (deribit-api.md 7.2), unless a settlement currency is asked for.  Replies
- * become records by maps/instruments.jq and are cached on disk for an hour (what
- * comes from the cache bears the received_at of its fetch).
+ * become records by maps/instruments.jq and are cached on disk for an hour;
+ * what comes from the cache bears the received_at of its fetch.
  */
 #ifndef DERIBIT_CHAIN_H
 #define DERIBIT_CHAIN_H
@@ -17,24 +17,25 @@
 #include "deribit/rest.h"
 
 struct chain_query {
-	const char *currency;   /* base, any case */
-	const char *kind;       /* option, future, perpetual, spot,
-	                         * option_combo, future_combo; NULL: all */
+	const char *currency; /* base, any case */
+	/* option, future, perpetual, spot, option_combo, future_combo; NULL:
+	 * all. */
+	const char *kind;
 	const char *settlement; /* NULL: by the rule above */
-	int64_t top;            /* 0: all; else by open interest, largest first */
+	int64_t top; /* 0: all; else by open interest, largest first */
 	bool cache;
-	bool summary;           /* open_interest and volume_usd are wanted in the
-	                         * records even if top is 0 */
-	bool inactive;          /* what is over as well, as long as it is listed */
+	/* open_interest and volume_usd are wanted even if top is 0. */
+	bool summary;
+	bool inactive; /* what is over as well, as long as it is listed */
 };
 
 struct chain_instrument {
 	char *name;
 	char *kind;
-	char *currency;         /* base, upper case */
-	char *settlement;       /* settlement_currency, "" for spot */
-	char *record;           /* the whole `instrument` record, one line, no newline */
-	double open_interest;   /* for ranking; -1: none known */
+	char *currency;       /* base, upper case */
+	char *settlement;     /* settlement_currency, "" for spot */
+	char *record;         /* the whole `instrument` record, no newline */
+	double open_interest; /* for ranking; -1: none known */
 };
 
 struct chain {

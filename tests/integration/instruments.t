@@ -24,7 +24,8 @@ names()
 
 rows='get_instruments?currency'
 summary='get_book_summary_by_currency?currency'
-bad_currency='{"jsonrpc":"2.0","error":{"code":-32602,"message":"Invalid params",
+bad_currency='{"jsonrpc":"2.0",
+"error":{"code":-32602,"message":"Invalid params",
 "data":{"reason":"invalid currency","param":"currency"}},"testnet":false}'
 
 eth_row()
@@ -84,7 +85,8 @@ is "$(sed 's/"received_at":[0-9]*/"received_at":N/' "$tmp/out" | head -n 1)" \
 '"new_member":{"a":[1.50,null,true]},"open_interest":1.0e1,"volume_usd":2}' \
     'a record: every number as sent, unknown members too'
 is "$(names)" \
-    'ETH-25DEC26-4000-C ETH-25DEC26-4100-C ETH-25DEC26-4200-C ETH-25DEC26-4400-C ' \
+    'ETH-25DEC26-4000-C ETH-25DEC26-4100-C ETH-25DEC26-4200-C '\
+'ETH-25DEC26-4400-C ' \
     "the exchange's order; what is over is left out, what is halted is not"
 like "$out" '4200-C.*"open_interest":null,"volume_usd":null}$' \
     'not in the summary: null'
@@ -101,7 +103,8 @@ list ETH --top 1 --inactive
 is "$(names)" 'ETH-25DEC26-4300-C ' '--top 1 --inactive'
 list ETH --top 100
 is "$(names)" \
-    'ETH-25DEC26-4000-C ETH-25DEC26-4100-C ETH-25DEC26-4400-C ETH-25DEC26-4200-C ' \
+    'ETH-25DEC26-4000-C ETH-25DEC26-4100-C ETH-25DEC26-4400-C '\
+'ETH-25DEC26-4200-C ' \
     '--top beyond the end: all, those without open interest last'
 is "$(requests)" "$before" 'all of this came from the cache'
 
@@ -121,7 +124,8 @@ is "$(names)" 'BTC-PERPETUAL ' '--kind perpetual'
 like "$out" '^{"type":"instrument","kind":"perpetual",' \
     'a perpetual is no future to us'
 list BTC --kind future
-is "$(names)" 'BTC-25DEC26 ' '--kind future: without it, and without the inactive'
+is "$(names)" 'BTC-25DEC26 ' \
+    '--kind future: without it, and without the inactive'
 
 cat <<'EOF' | result "$rows=USDC&kind=option"
 [{"instrument_name":"XRP_USDC-25DEC26-1d325-C","kind":"option",
@@ -253,7 +257,7 @@ printf 'HTTP/1.1 200 OK\r\n\r\n{"jsonrpc":"2.0","result":[{"a":1},' >"$peer/1"
 bad_day 'torn without anybody saying so'
 for code in 10028 10040 10041 11051 13028; do
 	start_peer
-	echo "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":$code,\"message\":\"busy\"}}" |
+	echo "{\"error\":{\"code\":$code,\"message\":\"busy\"}}" |
 	    reply 1 400 application/json
 	bad_day "error $code"
 done
