@@ -57,7 +57,7 @@ struct server {
 	int64_t index_us, cut_us, checked_ms;
 	double owed; /* notifications */
 	uint64_t sent_at_flush;
-	bool began, over;
+	bool began, over, stopping;
 	struct server_stats stats;
 };
 

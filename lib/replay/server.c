@@ -26,6 +26,10 @@ static int judge_upgrade(struct server *s, struct lws *wsi)
 	char path[64] = "";
 
 	lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI);
+	if (s->stopping) {
+		lws_return_http_status(wsi, 503, NULL);
+		return -1;
+	}
 	if (strcmp(path, WS_PATH) != 0) {
 		lws_return_http_status(wsi, 404, NULL);
 		return -1;
@@ -286,6 +290,7 @@ void server_stop(struct server *s)
 {
 	int64_t until_ms = clock_mono_ms() + STOP_MS;
 
+	s->stopping = true;
 	connections_each(s, leave_one, 0);
 	while (s->live > 0 && clock_mono_ms() < until_ms)
 		if (lws_service(s->context, 0) < 0)
