@@ -10,7 +10,7 @@
 #define REPLY_MAX ((size_t)64 << 20)
 #define LINGER_MS 10000
 #define FRAMES_AHEAD (256 * 1024) /* bytes queued of frames */
-#define TURN_MAX 512 /* messages a callback */
+#define TURN_MAX 512              /* messages a callback */
 
 /* A record of the queue: the length, room that lws_write() wants, the text. */
 #define RECORD_HEAD (sizeof(size_t) + LWS_PRE)
