@@ -256,13 +256,12 @@ int catalog_take_columns(struct catalog *c, const PGresult *result,
 	for (int i = 0; i < rows; i++) {
 		long ord = strtol(text_at(result, i, C_ORD), NULL, 10);
 
-		if (PQgetisnull(result, i, C_OID)) {
-			if ((size_t)ord < required)
-				return fault_set(fault, EX_CONFIG,
-				    "no table %s in this database",
-				    text_at(result, i, C_NAME));
+		if (PQgetisnull(result, i, C_OID) && (size_t)ord < required)
+			return fault_set(fault, EX_CONFIG,
+			    "no table %s in this database",
+			    text_at(result, i, C_NAME));
+		if ((size_t)ord >= required && !true_at(result, i, C_MAY))
 			continue;
-		}
 		if (catalog_find(c, text_at(result, i, C_BARE)) != NULL &&
 		    ord != last)
 			continue; /* named twice */

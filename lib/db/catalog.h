@@ -67,8 +67,8 @@ extern const char catalog_visible_sql[];
  * quotes are allowed. */
 int catalog_columns_sql(struct buf *out, const char *const *names, size_t n);
 
-/* Takes its result; a table that is not there is left out unless required,
- * which counts the first names that must be there.  -1 with *fault (EX_CONFIG,
+/* Takes its result; a table that is not there, or may not be filled, is left
+ * out unless required, which counts the first names that must be there.  -1 with *fault (EX_CONFIG,
  * EX_NOPERM). */
 int catalog_take_columns(struct catalog *c, const PGresult *result,
     size_t required, struct fault *fault);

@@ -46,8 +46,13 @@ static void say(uint64_t line, const char *reason, const char *text, size_t len)
 	/* A NUL in the line must not hide the rest of it. */
 	for (size_t i = 0; i < shown; i++)
 		copy[i] = text[i] == '\0' ? ' ' : text[i];
-	log_warn("line %" PRIu64 ": %s: %.*s%s", line, reason, (int)shown, copy,
-	    shown < len ? "..." : "");
+	/* --quiet hides remarks, not lost lines. */
+	if (log_shows(LOG_LEVEL_WARN))
+		log_warn("line %" PRIu64 ": %s: %.*s%s", line, reason,
+		    (int)shown, copy, shown < len ? "..." : "");
+	else
+		log_error("line %" PRIu64 ": %s: %.*s%s", line, reason,
+		    (int)shown, copy, shown < len ? "..." : "");
 }
 
 int reject_line(struct reject *r, uint64_t line, const char *reason,

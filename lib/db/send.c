@@ -110,10 +110,11 @@ static void rolled_back(void *arg, const struct pg_error *e, PGresult *result)
 	l->resume(l);
 }
 
+/* A field of another length than its type has is 08P01, 22P03 or both. */
 static bool is_schema(const struct pg_error *e)
 {
-	static const char *const states[] = {
-	    "42P01", "42703", "42804", "42P10", "22P03", "428C9", NULL};
+	static const char *const states[] = {"42P01", "42703", "42804", "42P10",
+	    "22P03", "428C9", "08P01", NULL};
 
 	for (size_t i = 0; states[i] != NULL; i++)
 		if (strcmp(e->sqlstate, states[i]) == 0)
@@ -124,14 +125,14 @@ static bool is_schema(const struct pg_error *e)
 static void failed(struct load *l, const struct pg_error *e)
 {
 	l->why = *e;
-	if (pg_error_passes(e)) {
-		l->resume = wait_and_send;
-	} else if (is_schema(e)) {
+	if (is_schema(e)) {
 		if (l->reloads > 0) {
 			load_fail(l, EX_CONFIG, "database: %s", e->text);
 			return;
 		}
 		l->resume = read_tables_again;
+	} else if (pg_error_passes(e)) {
+		l->resume = wait_and_send;
 	} else if (pg_error_is_data(e)) {
 		l->resume = bisect;
 	} else {
