@@ -211,8 +211,8 @@ spoil 'cut off' sed -i '$d'
 spoil 'empty' cp /dev/null
 spoil 'another program'\''s' sed -i '1s/.*/cache of something/'
 spoil 'of another URL' sed -i '2s/127/128/'
-spoil 'too old' sed -i '3s/^17/16/'
-spoil 'from the future' sed -i '3s/^1/2/'
+spoil 'too old' sed -i '3s/^./0/'
+spoil 'from the future' sed -i '3s/^./9/'
 spoil 'writable for others' chmod 666
 spoil 'a symbolic link' sh -c 'mv "$1" "$1.there" && ln -s "$1.there" "$1"' -
 list ETH
