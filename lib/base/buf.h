@@ -50,7 +50,8 @@ char *buf_str(struct buf *b);
 
 static inline char *buf_head(const struct buf *b)
 {
-	return b->data + b->start;
+	/* An empty buffer may have no bytes to point into. */
+	return b->start > 0 ? b->data + b->start : b->data;
 }
 
 static inline size_t buf_used(const struct buf *b)

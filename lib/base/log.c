@@ -40,7 +40,8 @@ static void clean(char *s)
 			*s = ' ';
 }
 
-static void say(enum log_level level, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void say(
+    enum log_level level, const char *fmt, va_list ap)
 {
 	static const char *const names[] = {
 	    "error", "warning", "info", "debug"};

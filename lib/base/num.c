@@ -70,9 +70,12 @@ static bool read_exponent(const char *p, const char *end, int64_t *out)
 /* RFC 8259 section 6. */
 static int split(const char *p, size_t len, struct parts *n)
 {
-	const char *end = p + len;
+	const char *end;
 
 	memset(n, 0, sizeof(*n));
+	if (len == 0)
+		return NUM_SYNTAX;
+	end = p + len;
 	n->negative = p < end && *p == '-';
 	p += n->negative;
 	n->whole = p;

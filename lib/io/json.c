@@ -252,7 +252,7 @@ static inline int next(struct json *j, char closing)
 void json_init(struct json *j, const char *text, size_t len)
 {
 	j->p = j->begin = text;
-	j->end = text + len;
+	j->end = len > 0 ? text + len : text;
 	j->error = NULL;
 	j->depth = 0;
 	j->fresh = true; /* at depth 0: no value taken yet */

@@ -116,6 +116,7 @@ static void test_invalid(void)
 			strcmp(error, cases[i].error) == 0,
 		    "case %zu: %s at byte %zu", i, cases[i].error, cases[i].at);
 	}
+	ok(check(NULL, 0, &value, &j) == -1, "no bytes at all are no value");
 	ok(check("1\0", 2, &value, &j) == -1, "a NUL is not the end");
 	ok(check("\"\0\"", 3, &value, &j) == -1, "nor is it in a string");
 }
