@@ -10,8 +10,8 @@
 
 static int tap_count, tap_failed;
 
-__attribute__((format(printf, 2, 3), unused)) static bool ok(bool pass,
-    const char *fmt, ...)
+__attribute__((format(printf, 2, 3), unused)) static bool ok(
+    bool pass, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -25,8 +25,8 @@ __attribute__((format(printf, 2, 3), unused)) static bool ok(bool pass,
 	return pass;
 }
 
-__attribute__((unused)) static bool is_int(int64_t got, int64_t want,
-    const char *what)
+__attribute__((unused)) static bool is_int(
+    int64_t got, int64_t want, const char *what)
 {
 	bool pass = ok(got == want, "%s", what);
 
@@ -35,13 +35,14 @@ __attribute__((unused)) static bool is_int(int64_t got, int64_t want,
 	return pass;
 }
 
-__attribute__((unused)) static bool is_str(const char *got, const char *want,
-    const char *what)
+__attribute__((unused)) static bool is_str(
+    const char *got, const char *want, const char *what)
 {
 	bool pass = ok(got != NULL && strcmp(got, want) == 0, "%s", what);
 
 	if (!pass)
-		printf("#   got '%s'\n#  want '%s'\n", got ? got : "(null)", want);
+		printf(
+		    "#   got '%s'\n#  want '%s'\n", got ? got : "(null)", want);
 	return pass;
 }
 
