@@ -314,6 +314,16 @@ start_peer
 	head -c 70000000 /dev/zero | tr '\0' x
 } >"$peer/1"
 worse 'an endless body' 76 'larger than 64 MiB'
+start_peer
+head -c 70000000 /dev/zero | gzip -1 |
+    reply 1 200 application/json 'Content-Encoding: gzip'
+worse 'one that is small as long as it is packed' 76 'larger than 64 MiB'
+start_peer
+printf '{"result":%s}' "$(eth_list)" | gzip |
+    reply 1 200 application/json 'Content-Encoding: gzip'
+eth
+list ETH --no-cache --retry 0
+is "$status $(names | wc -w | tr -d ' ')" '0 4' 'gzip'
 
 start_peer
 start=$(date +%s)
