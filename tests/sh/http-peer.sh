@@ -12,6 +12,7 @@ start_peer()
 {
 	[ -z "$peer_pid" ] || stop_pid "$peer_pid"
 	peer=$(mktemp -d "$tmp/peer.XXXXXX")
+	: >"$peer.url"
 	"$builddir/tests/peer/http-peer" "$peer" >"$peer.url" &
 	peer_pid=$!
 	at_exit "stop_pid $peer_pid"
