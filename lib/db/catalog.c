@@ -73,6 +73,7 @@ void catalog_free(struct catalog *c)
 		free(t->name);
 		free(t->bare);
 		free(t->sql);
+		free(t->signature);
 	}
 	free(c->tables);
 	memset(c, 0, sizeof(*c));
@@ -276,22 +277,40 @@ int catalog_take_columns(struct catalog *c, const PGresult *result,
 	return 0;
 }
 
+int catalog_signature_sql(struct buf *out, uint32_t oid)
+{
+	return buf_addf(out,
+	    "(SELECT string_agg(attnum || ':' || atttypid || ':' || "
+	    "atttypmod || ':' || attname, ',' ORDER BY attnum) "
+	    "FROM pg_attribute WHERE attrelid = %u AND attnum > 0 "
+	    "AND NOT attisdropped)",
+	    (unsigned)oid);
+}
+
+/* First each table's signature with a NULL, then its keys. */
 int catalog_keys_sql(const struct catalog *c, struct buf *out)
 {
-	int r;
-
-	r = buf_adds(out, "SELECT i.indrelid, (SELECT string_agg(k::text, ' ' "
-			  "ORDER BY o) FROM unnest(i.indkey::int2[]) "
-			  "WITH ORDINALITY u(k, o) WHERE o <= i.indnkeyatts) "
-			  "FROM pg_index i WHERE i.indisunique AND "
-			  "i.indisvalid AND i.indimmediate AND i.indpred IS "
-			  "NULL AND i.indexprs IS NULL AND i.indrelid IN (0");
-	for (size_t i = 0; i < c->count && r == 0; i++)
-		r = buf_addf(out, ", %u", (unsigned)c->tables[i].oid);
-	if (r == -1)
+	for (size_t i = 0; i < c->count; i++)
+		if (buf_addf(out, "SELECT %u AS oid, ",
+			(unsigned)c->tables[i].oid) == -1 ||
+		    catalog_signature_sql(out, c->tables[i].oid) == -1 ||
+		    buf_adds(out, " AS text, 0 AS class, 0::oid AS id "
+				  "UNION ALL ") == -1)
+			return -1;
+	if (buf_adds(out,
+		"SELECT i.indrelid, (SELECT string_agg(k::text, ' ' "
+		"ORDER BY o) FROM unnest(i.indkey::int2[]) "
+		"WITH ORDINALITY u(k, o) WHERE o <= i.indnkeyatts), "
+		"CASE WHEN i.indisprimary THEN 1 ELSE 2 END, "
+		"i.indexrelid "
+		"FROM pg_index i WHERE i.indisunique AND "
+		"i.indisvalid AND i.indimmediate AND i.indpred IS "
+		"NULL AND i.indexprs IS NULL AND i.indrelid IN (0") == -1)
 		return -1;
-	return buf_adds(out, ") ORDER BY i.indrelid, i.indisprimary DESC, "
-			     "i.indexrelid");
+	for (size_t i = 0; i < c->count; i++)
+		if (buf_addf(out, ", %u", (unsigned)c->tables[i].oid) == -1)
+			return -1;
+	return buf_adds(out, ") ORDER BY 1, 3, 4");
 }
 
 static int column_of_number(const struct catalog_table *t, long number)
@@ -327,14 +346,26 @@ static int add_key(
 	return 0;
 }
 
+static int take_key(
+    struct catalog_table *t, const PGresult *r, int row, struct fault *fault)
+{
+	if (strcmp(text_at(r, row, 2), "0") != 0)
+		return add_key(t, text_at(r, row, 1), fault);
+	t->signature = strdup(text_at(r, row, 1));
+	return t->signature == NULL ? no_memory(fault) : 0;
+}
+
 int catalog_take_keys(
     struct catalog *c, const PGresult *result, struct fault *fault)
 {
 	for (int i = 0; i < PQntuples(result); i++)
 		for (size_t k = 0; k < c->count; k++)
 			if (c->tables[k].oid == oid_at(result, i, 0) &&
-			    add_key(&c->tables[k], text_at(result, i, 1),
-				fault) == -1)
+			    take_key(&c->tables[k], result, i, fault) == -1)
 				return -1;
+	for (size_t k = 0; k < c->count; k++)
+		if (c->tables[k].signature == NULL)
+			return fault_set(fault, EX_CONFIG,
+			    "%s: the table went away", c->tables[k].name);
 	return 0;
 }

@@ -36,9 +36,10 @@ struct catalog_key {
 };
 
 struct catalog_table {
-	char *name; /* as the user wrote it */
-	char *bare; /* without schema and quotes */
-	char *sql;  /* schema and name, quoted */
+	char *name;      /* as the user wrote it */
+	char *bare;      /* without schema and quotes */
+	char *sql;       /* schema and name, quoted */
+	char *signature; /* changes with any column's type; see below */
 	uint32_t oid;
 	struct catalog_column *columns; /* those that can be loaded */
 	size_t column_count;
@@ -68,12 +69,17 @@ extern const char catalog_visible_sql[];
 int catalog_columns_sql(struct buf *out, const char *const *names, size_t n);
 
 /* Takes its result; a table that is not there, or may not be filled, is left
- * out unless required, which counts the first names that must be there.  -1 with *fault (EX_CONFIG,
- * EX_NOPERM). */
+ * out unless required, which counts the first names that must be there.  -1
+ * with *fault (EX_CONFIG, EX_NOPERM). */
 int catalog_take_columns(struct catalog *c, const PGresult *result,
     size_t required, struct fault *fault);
 
-/* The same for their unique keys. */
+/* Appends an SQL expression: the table's signature now.  A float8 column that
+ * became bigint would take our bytes without a word; so this is compared, with
+ * the table locked, before rows are sent. */
+int catalog_signature_sql(struct buf *out, uint32_t oid);
+
+/* The same for their signatures and unique keys. */
 int catalog_keys_sql(const struct catalog *c, struct buf *out);
 int catalog_take_keys(
     struct catalog *c, const PGresult *result, struct fault *fault);

@@ -54,12 +54,12 @@ int ledger_claim_sql(
 		return buf_addf(out,
 		    "INSERT INTO " LEDGER_TABLE " (source, position, lines) "
 		    "VALUES ('%s', %" PRIu64 ", %" PRIu64
-		    ") ON CONFLICT (source) DO NOTHING RETURNING 1",
+		    ") ON CONFLICT (source) DO NOTHING RETURNING ",
 		    l->source, position, lines);
 	return buf_addf(out,
 	    "UPDATE " LEDGER_TABLE " SET position = %" PRIu64
 	    ", lines = %" PRIu64 ", updated_at = now() "
-	    "WHERE source = '%s' AND position = %" PRIu64 " RETURNING 1",
+	    "WHERE source = '%s' AND position = %" PRIu64 " RETURNING ",
 	    position, lines, l->source, l->position);
 }
 

@@ -32,7 +32,8 @@ struct ledger {
 void ledger_init(struct ledger *l);
 
 /* Appends the claim: moves the row from l->position to position; its result
- * has one row if that was so, none if not. */
+ * has one row if that was so, none if not.  The caller appends what the row
+ * is to hold. */
 int ledger_claim_sql(
     const struct ledger *l, uint64_t position, uint64_t lines, struct buf *out);
 

@@ -289,27 +289,62 @@ static void position_came(void *arg, const struct pg_error *e, PGresult *result)
 
 static void claimed(void *arg, const struct pg_error *e, PGresult *result)
 {
+	static const struct pg_error changed = {"42804", "a column changed"};
 	struct load *l = arg;
 
 	if (e != NULL) {
 		failed(l, e);
-	} else if (PQntuples(result) == 1) {
-		l->sink = NULL;
-		copy_next(l);
-	} else {
+	} else if (PQntuples(result) == 0) {
 		buf_clear(&l->sql);
 		buf_adds(&l->sql, "ROLLBACK; ");
 		ledger_read_sql(&l->ledger, &l->sql);
 		run(l, position_came);
+	} else if (strcmp(PQgetvalue(result, 0, 0), "t") != 0) {
+		failed(l, &changed);
+	} else {
+		l->sink = NULL;
+		copy_next(l);
 	}
+}
+
+/* Calls add() for each table that rows go to, in order. */
+static void each_table(
+    struct load *l, void (*add)(struct buf *out, const struct catalog_table *t))
+{
+	const struct catalog_table *last = NULL;
+	struct copy_sink *s = NULL;
+
+	while ((s = sink_after(l, s)) != NULL) {
+		if (s->table != last)
+			add(&l->sql, s->table);
+		last = s->table;
+	}
+}
+
+/* The lock that COPY takes, only earlier; ONLY, since a hypertable has
+ * thousands of chunks. */
+static void add_lock(struct buf *out, const struct catalog_table *t)
+{
+	buf_addf(out, "LOCK TABLE ONLY %s IN ROW EXCLUSIVE MODE; ", t->sql);
+}
+
+static void add_unchanged(struct buf *out, const struct catalog_table *t)
+{
+	catalog_signature_sql(out, t->oid);
+	buf_adds(out, " IS NOT DISTINCT FROM ");
+	catalog_quote_text(out, t->signature);
+	buf_adds(out, " AND ");
 }
 
 static void claim(struct load *l)
 {
 	buf_clear(&l->sql);
 	buf_adds(&l->sql, "BEGIN ISOLATION LEVEL READ COMMITTED; ");
+	each_table(l, add_lock);
 	ledger_claim_sql(
 	    &l->ledger, last_row(l)->position, last_row(l)->line, &l->sql);
+	each_table(l, add_unchanged);
+	buf_adds(&l->sql, "true");
 	run(l, claimed);
 }
 

@@ -206,11 +206,18 @@ wait_for '[ "$(sql "SELECT count(*) FROM changing")" = 2 ]'
 sql "ALTER TABLE changing ALTER a TYPE bigint"
 echo '{"a":3000000000,"c":"large"}' >&3
 echo '{"a":4,"c":"x"}' >&3
+wait_for '[ "$(sql "SELECT count(*) FROM changing")" = 3 ]'
+sql "ALTER TABLE changing ALTER a TYPE float8"
+echo '{"a":5.5,"c":"y"}' >&3
+echo '{"a":6,"c":"z"}' >&3
 exec 3>&-
 wait $pid
 is "$(sql "SELECT a, c FROM changing ORDER BY a")" "1|
 2|new
-4|x" "a column less, one more, another type: read again, nothing lost"
+4|x
+6|z" "a column less, one more, another type: read again, nothing lost"
+like "$(cat "$tmp/err")" 'line 5: a: a fraction where bigint' \
+	"a type of the same length is seen to be another one"
 like "$(cat "$tmp/err")" 'line 3: a: 3000000000 is out of range for integer' \
 	"what did not fit when it came is rejected"
 
