@@ -20,6 +20,7 @@
 #include "deribit/rest.h"
 #include "io/cli.h"
 #include "record/collector.h"
+#include "record/wants.h"
 
 #define WS_URL "wss://www.deribit.com/ws/api/v2"
 #define MESSAGE_MAX ((size_t)16 << 20)
@@ -412,89 +413,10 @@ static int config_read(
 
 /* --------------------------------------------------------------- channels */
 
-static int add_channel(struct collector *collector, const char *kind,
-    const char *currency, struct fault *fault, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
-
-static int add_channel(struct collector *collector, const char *kind,
-    const char *currency, struct fault *fault, const char *format, ...)
-{
-	char channel[256];
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(channel, sizeof(channel), format, ap);
-	va_end(ap);
-	return collector_add(collector, channel, kind, currency, fault);
-}
-
-static int add_instrument(const struct config *c, struct collector *collector,
-    const char *name, bool trades, struct fault *fault)
-{
-	if (c->quotes &&
-	    add_channel(collector, NULL, NULL, fault, "quote.%s", name) == -1)
-		return -1;
-	if (trades && add_channel(collector, NULL, NULL, fault,
-			  "trades.%s.100ms", name) == -1)
-		return -1;
-	return 0;
-}
-
-/* The exchange's kind in the name of a channel for a whole market. */
-static const char *market_kind(const char *kind)
-{
-	return strcmp(kind, "perpetual") == 0 ? "future" : kind;
-}
-
-/* The trades of the market that the instrument is of: one channel, which has
- * new listings by itself. */
-static int add_market(struct collector *collector,
-    const struct chain_instrument *i, struct fault *fault)
-{
-	const char *settlement = i->settlement;
-	const char *quote = strchr(i->name, '_');
-
-	/* A spot pair has no settlement currency, but a quote currency. */
-	if (*settlement == '\0')
-		settlement = quote != NULL ? quote + 1 : "any";
-	return add_channel(collector, i->kind, i->currency, fault,
-	    "trades.%s.%s.100ms", market_kind(i->kind), settlement);
-}
-
-static bool same_market(
-    const struct chain_instrument *a, const struct chain_instrument *b)
-{
-	return strcmp(a->kind, b->kind) == 0 &&
-	       strcmp(a->settlement, b->settlement) == 0;
-}
-
-static int add_chain(const struct config *c, struct collector *collector,
-    const struct chain *chain, struct fault *fault)
-{
-	bool each = c->query.top > 0;
-	size_t i;
-
-	for (i = 0; i < chain->n; i++) {
-		const struct chain_instrument *in = &chain->instrument[i];
-
-		if (add_instrument(
-			c, collector, in->name, c->trades && each, fault) == -1)
-			return -1;
-		if (each || !c->trades ||
-		    (i > 0 && *in->settlement != '\0' &&
-			same_market(in, in - 1)))
-			continue;
-		if (add_market(collector, in, fault) == -1)
-			return -1;
-		if (collector_keep(collector, in->kind, in->currency) == -1)
-			return fault_set(fault, EX_OSERR, "out of memory");
-	}
-	return 0;
-}
-
 static int fetch_chain(struct config *c, struct rest *rest,
     struct collector *collector, struct fault *fault)
 {
+	struct wants wants = {c->quotes, c->trades, c->query.top > 0};
 	struct chain chain;
 	char nothing[256];
 	int r;
@@ -505,7 +427,7 @@ static int fetch_chain(struct config *c, struct rest *rest,
 		chain_nothing(&c->query, nothing, sizeof(nothing));
 		r = fault_set(fault, EX_UNAVAILABLE, "%s", nothing);
 	} else {
-		r = add_chain(c, collector, &chain, fault);
+		r = wants_chain(&wants, &chain, collector, fault);
 	}
 	chain_free(&chain);
 	return r;
@@ -514,13 +436,14 @@ static int fetch_chain(struct config *c, struct rest *rest,
 static int add_channels(
     struct config *c, struct collector *collector, struct fault *fault)
 {
+	struct wants wants = {c->quotes, c->trades, true};
 	struct rest *rest;
 	size_t i;
 	int r = 0;
 
 	for (i = 0; i < c->instruments; i++)
-		if (add_instrument(
-			c, collector, c->instrument[i], c->trades, fault) == -1)
+		if (wants_instrument(
+			&wants, c->instrument[i], collector, fault) == -1)
 			return -1;
 	if (c->currencies == 0)
 		return 0;

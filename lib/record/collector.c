@@ -298,7 +298,12 @@ int collector_add(struct collector *c, const char *channel, const char *kind,
 int collector_keep(struct collector *c, const char *kind, const char *currency)
 {
 	struct pair *bigger;
+	size_t i;
 
+	for (i = 0; i < c->pairs; i++)
+		if (strcmp(c->pair[i].kind, kind) == 0 &&
+		    strcmp(c->pair[i].currency, currency) == 0)
+			return 0;
 	bigger = realloc(c->pair, (c->pairs + 1) * sizeof(*bigger));
 	if (bigger == NULL)
 		return -1;

@@ -12,7 +12,7 @@
 	"{\"type\":\"" type "\",\"kind\":\"option\",\"currency\":\"ETH\"," AT
 #define PERPETUAL(type)                                               \
 	"{\"type\":\"" type "\",\"kind\":\"perpetual\",\"currency\":" \
-	                    "\"BTC\"," AT
+	"\"BTC\"," AT
 
 static struct record_writer writer;
 
@@ -147,7 +147,7 @@ static const struct record_case cases[] = {
 	SUB "{\"channel\":\"trades.BTC-PERPETUAL.raw\",\"data\":[{"
 	    "\"legs\":[ {\"a b\" : \"c  \\\" d\", \"e\":1e3} ]},{\"x\":1}]}}",
 	PERPETUAL("trade") ",\"legs\":[{\"a b\":\"c  \\\" "
-                           "d\",\"e\":1e3}]}\n" PERPETUAL(
+			   "d\",\"e\":1e3}]}\n" PERPETUAL(
 			       "trade") ",\"x\":1}\n"},
     {"no trades", SUB "{\"channel\":\"trades.BTC-PERPETUAL.raw\",\"data\":[]}}",
 	""},
