@@ -21,13 +21,13 @@
 struct ws;
 
 struct ws_options {
-	const char *url;       /* wss://host[:port]/path (ws:// for loopback) */
-	const char *cacert;    /* PEM file, or NULL for the system's */
-	const char *proxy;     /* or NULL: libcurl's own environment */
+	const char *url;    /* wss://host[:port]/path (ws:// for loopback) */
+	const char *cacert; /* PEM file, or NULL for the system's */
+	const char *proxy;  /* or NULL: libcurl's own environment */
 	const char *user_agent;
 	int64_t connect_timeout_ms; /* DNS, TCP, TLS */
 	int64_t upgrade_timeout_ms;
-	size_t message_max;    /* a longer message closes with 1009 */
+	size_t message_max; /* a longer message closes with 1009 */
 };
 
 struct ws_calls {
@@ -36,10 +36,11 @@ struct ws_calls {
 	/* One whole text message, valid UTF-8; *borrowed* during the call.  One
 	 * byte behind it is readable (for scanners). */
 	void (*message)(void *arg, const char *text, size_t len);
-	/* Once, at the end, whoever ended it; no call comes after it.  permanent:
-	 * trying again cannot help (certificate, HTTP 4xx other than 408 and 429,
-	 * bad accept key, bad URL).  All messages received before were handed out.
-	 * The fault names the peer: "www.deribit.com: connection lost: ...". */
+	/* Once, at the end, whoever ended it; no call comes after it.
+	 * permanent: trying again cannot help (certificate, HTTP 4xx other than
+	 * 408 and 429, bad accept key, bad URL).  All messages received before
+	 * were handed out. The fault names the peer: "www.deribit.com:
+	 * connection lost: ...". */
 	void (*closed)(void *arg, const struct fault *why, bool permanent);
 };
 
