@@ -1,6 +1,5 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # tmp: tap.sh
-# shellcheck disable=SC2016 # expanded at exit
 # A database for one test, in $DATABASE_URL: after tap.sh.  With
 # TEST_DATABASE_URL set, a database of its own in that server, dropped at exit;
 # else a private cluster in $tmp, in $PG_DIR (a test that restarts the server

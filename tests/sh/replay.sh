@@ -1,6 +1,5 @@
 # shellcheck shell=sh
 # shellcheck disable=SC2154 # tmp: tap.sh
-# shellcheck disable=SC2016 # expanded by wait_for
 # deribit-replay in the background: after tap.sh.  Exports DERIBIT_WS_URL,
 # DERIBIT_REST_URL and DERIBIT_CACERT once it is ready; stopped at exit.
 
