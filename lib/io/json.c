@@ -5,6 +5,12 @@
 
 #define REPLACEMENT 0xfffd
 
+/* An empty text may have no address, to which nothing may be added. */
+static inline const char *end_of(const char *p, size_t len)
+{
+	return len > 0 ? p + len : p;
+}
+
 static int fail(struct json *j, const char *at, const char *what)
 {
 	if (j->error == NULL) {
@@ -252,7 +258,7 @@ static inline int next(struct json *j, char closing)
 void json_init(struct json *j, const char *text, size_t len)
 {
 	j->p = j->begin = text;
-	j->end = len > 0 ? text + len : text;
+	j->end = end_of(text, len);
 	j->error = NULL;
 	j->depth = 0;
 	j->fresh = true; /* at depth 0: no value taken yet */
@@ -426,7 +432,7 @@ static uint32_t unescape(const char *p, const char *end, const char **behind)
 
 bool json_span_is(struct json_span span, const char *text)
 {
-	const char *p = span.p, *end = span.p + span.len;
+	const char *p = span.p, *end = end_of(span.p, span.len);
 
 	for (; p < end && *text != '\0'; text++) {
 		uint32_t code = (unsigned char)*p;
@@ -457,7 +463,7 @@ static int give_back(struct buf *out, size_t used)
 
 int json_decode(struct json_span inside, struct buf *out)
 {
-	const char *p = inside.p, *end = inside.p + inside.len, *stop;
+	const char *p = inside.p, *end = end_of(p, inside.len), *stop;
 	size_t used = buf_used(out);
 
 	while (p < end) {
@@ -493,7 +499,7 @@ static int add_escaped(struct buf *out, unsigned char c)
 
 int json_encode(struct buf *out, const char *text, size_t len)
 {
-	const char *p = text, *end = text + len;
+	const char *p = text, *end = end_of(text, len);
 	size_t used = buf_used(out);
 	int r = buf_addc(out, '"');
 

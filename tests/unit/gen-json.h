@@ -112,7 +112,9 @@ static inline void gen_damage(
 		n = 1;
 		break;
 	default:
-		from = other_len ? gen_below(g, (unsigned)other_len) : 0;
+		if (other_len == 0)
+			break;
+		from = gen_below(g, (unsigned)other_len);
 		buf_add(&out, other + from,
 		    other_len - from < 60 ? other_len - from : 60);
 	}
