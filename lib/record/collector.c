@@ -39,7 +39,8 @@ static const char *loss_text(enum session_loss loss)
 static void record_hole(struct collector *c, struct source *s, int64_t now_ms)
 {
 	s->cut.what.reason = loss_text(s->loss);
-	gaps_add(&c->gaps, &s->cut, s->lost_ms, now_ms, -1, -1);
+	gaps_add(&c->gaps, &s->cut, s->lost_ms,
+	    now_ms > s->lost_ms ? now_ms : s->lost_ms, -1, -1);
 }
 
 static void on_acknowledged(void *arg, struct json_span channel)

@@ -1,9 +1,13 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/num.h"
 #include "record/collect.h"
+
+/* Data beyond this are no quote: a book's snapshot, say. */
+#define LONG_DATA 4096
 
 /* What must be known of a datum before its record can begin. */
 struct datum {
@@ -155,21 +159,48 @@ static bool is_wanted(const struct collector *c, const struct source *s,
 	return false;
 }
 
-static int write_datum(struct collector *c, struct source *s,
+/* A long record is made apart and copied, so that the queue holds what it is,
+ * not what it might have been. */
+static void write_long(struct collector *c, struct source *s,
+    const struct record_head *head, struct json *j, size_t bound)
+{
+	char *apart = malloc(bound);
+	size_t n;
+	char *p;
+
+	if (apart == NULL) {
+		overflow(c, s);
+		return;
+	}
+	n = record_write(&c->writer, head, intake_stamp(c), j, apart);
+	p = n > 0 ? room(c, s, n) : NULL;
+	if (p != NULL) {
+		memcpy(p, apart, n);
+		commit(c, n);
+	}
+	free(apart);
+}
+
+static void write_datum(struct collector *c, struct source *s,
     const struct record_head *head, const struct datum *d)
 {
 	size_t len = d->value.text.len;
-	char *p = room(c, s, record_bound(head, len));
+	size_t bound = record_bound(head, len);
 	struct json j;
 	size_t n;
+	char *p;
 
-	if (p == NULL)
-		return 0;
 	json_init(&j, d->value.text.p, len);
+	if (len > LONG_DATA) {
+		write_long(c, s, head, &j, bound);
+		return;
+	}
+	p = room(c, s, bound);
+	if (p == NULL)
+		return;
 	n = record_write(&c->writer, head, intake_stamp(c), &j, p);
 	if (n > 0)
 		commit(c, n);
-	return 0;
 }
 
 /* An escape in an instrument's name is strange, but JSON. */
@@ -214,7 +245,8 @@ static int take_datum(struct collector *c, struct source *s,
 		if (head == NULL)
 			return -1;
 	}
-	return write_datum(c, s, head, &d);
+	write_datum(c, s, head, &d);
+	return 0;
 }
 
 /* Arrays, and data whose instrument only they name: checked whole first. */
@@ -266,7 +298,7 @@ int intake(struct collector *c, struct rpc *m, struct fault *fault)
 	if (s == NULL)
 		return -1;
 	if (s->instrument != NULL && s->channel.id != CHANNEL_TRADES &&
-	    json_peek(&m->json) == JSON_OBJECT)
+	    m->len <= LONG_DATA && json_peek(&m->json) == JSON_OBJECT)
 		return take_object(c, s, m, fault);
 	return take_any(c, s, m, fault);
 }

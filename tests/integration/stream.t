@@ -118,6 +118,26 @@ is "$status" 64 'no currency: 64'
 run deribit-ws-stream --channels book ETH
 is "$status" 64 'no such channels: 64'
 
+start_stream --no-cache --rest-url http://127.0.0.1:1/api/v2 ETH >"$tmp/out"
+wait_for 'said "retry in"' 30
+ok $? 'a REST API that is away is tried again'
+end_stream
+is "$status" 0 'SIGTERM then: 0'
+
+# Each example, ended after a few records; the database is no part of this.
+mkdir "$tmp/bin"
+printf '#!/bin/sh\nexec "%s" --count 5 "$@"\n' \
+	"$builddir/bin/deribit-ws-stream" >"$tmp/bin/deribit-ws-stream"
+printf '#!/bin/sh\nexec cat\n' >"$tmp/bin/tsdb-load"
+chmod +x "$tmp/bin/deribit-ws-stream" "$tmp/bin/tsdb-load"
+sed -n '/^.Sh EXAMPLES/,/^.Sh SEE/s/^.Dl //p' \
+	"$srcdir/man/deribit-ws-stream.1" | sed 's/\\(dq/"/g' >"$tmp/examples"
+is "$(grep -c . "$tmp/examples")" 4 'the manual has examples'
+while read -r example; do
+	PATH=$tmp/bin:$PATH sh -c "$example" </dev/null >"$tmp/out" 2>"$tmp/err"
+	is "$? $(grep -c 'warning\|error' "$tmp/err")" '0 0' "$example"
+done <"$tmp/examples"
+
 {
 	deribit-ws-stream ETH 2>"$tmp/err"
 	echo $? >"$tmp/status"
