@@ -166,6 +166,27 @@ ok $? 'a client received what the truth file says, byte for byte'
 [ "$(events cut)" -ge 10 ] && [ "$(wc -l <"$tmp/all")" -gt 1000 ]
 ok $? 'through ten cuts'
 
+# A reader so slow that the cut finds half a message on its way: the rest of it
+# still comes.  The second client is cut in the same moment.
+start_replay --rate 0 --cut-every 1 --truth "$tmp/truth"
+large=$(call get_instruments '{"currency":"ETH"}')
+: >"$tmp/slow"
+until [ -s "$tmp/slow" ]; do
+	set -- "$large" "$large" "$large" "$large" "$large"
+	ws-probe -s "$@" "$@" "$@" "$@" >"$tmp/slow" 2>"$tmp/end" &
+	client=$!
+	at_exit "kill -9 $client 2>/dev/null"
+	wait_for '[ -s "$tmp/slow" ] || ! tap_alive $client' || break
+done
+probe
+kill -CONT "$client"
+wait "$client"
+stop_replay
+n=$(($(events open) - 1))
+grep "^{\"connection\":$n,\"sent_at\"" "$tmp/truth" |
+    sed 's/^{[^,]*,[^,]*,"message":\(.*\)}$/\1/' | cmp - "$tmp/slow"
+ok $? 'a cut lets the message on its way arrive'
+
 # --- count, drop, exit ---
 start_replay --rate 20000 --count 5000 --drop 100 --exit --truth "$tmp/truth"
 probe "$(subscribe '"trades.ETH-PERPETUAL.100ms"')"

@@ -3,11 +3,13 @@
  * prints each message that comes as a line, and at the end why it ended, on
  * stderr.
  *
- *	ws-probe [-a] [-n COUNT] [-z BYTES] MESSAGE...
+ *	ws-probe [-as] [-n COUNT] [-z BYTES] MESSAGE...
  *
- * -a: answers test_requests.  -n: leaves after COUNT messages.  -z: sends a
- * message of so many bytes first.  DERIBIT_WS_URL and DERIBIT_CACERT say where.
+ * -a: answers test_requests.  -s: stops (SIGSTOP) behind the first message, to
+ * be a slow reader.  -n: leaves after COUNT messages.  -z: sends a message of
+ * so many bytes first.  DERIBIT_WS_URL and DERIBIT_CACERT say where.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +24,7 @@ struct probe {
 	char **messages;
 	size_t size; /* of the message to send first */
 	long left;   /* messages to print; 0: all */
-	bool answer;
+	bool answer, stop;
 };
 
 static void send_text(struct probe *p, const char *text, size_t len)
@@ -62,6 +64,11 @@ static void on_message(void *arg, const char *text, size_t len)
 	putchar('\n');
 	if (p->answer && strstr(text, "\"test_request\"") != NULL)
 		send_text(p, test, sizeof(test) - 1);
+	if (p->stop) {
+		p->stop = false;
+		fflush(stdout);
+		raise(SIGSTOP);
+	}
 	if (p->left > 0 && --p->left == 0)
 		loop_quit(p->loop);
 }
@@ -104,10 +111,11 @@ int main(int argc, char **argv)
 	int c, r;
 
 	log_open("ws-probe");
-	while ((c = getopt(argc, argv, "an:z:")) != -1) {
+	while ((c = getopt(argc, argv, "an:sz:")) != -1) {
 		switch (c) {
 		case 'a': p.answer = true; break;
 		case 'n': p.left = atol(optarg); break;
+		case 's': p.stop = true; break;
 		case 'z': p.size = (size_t)atol(optarg); break;
 		default: return 64;
 		}
