@@ -1,5 +1,6 @@
 /* The scanner: grammar, spans, state, strings. */
 #include "base/buf.h"
+#include "base/utf8.h"
 #include "io/json.h"
 #include "gen.h"
 #include "tap.h"
@@ -144,6 +145,42 @@ static void test_cut(void)
 	}
 	ok(good, "a text cut off anywhere is refused");
 	ok(check(text, len, &value, &j) == 0, "whole, it is not");
+}
+
+/* Any byte at any place of a long string and of a long number: the steps of
+ * eight bytes see what a byte-wise reader sees. */
+static void test_bytes(void)
+{
+	char string[26], number[24];
+	struct json_value value;
+	struct json j;
+	int bad = 0;
+
+	for (int b = 0; b < 256; b++)
+		for (size_t at = 0; at < sizeof(number); at++) {
+			bool plain = b >= ' ' && b < 0x80 && b != '"' &&
+			             b != '\\';
+			bool inner = at > 0 && at + 1 < sizeof(number);
+			bool digit = b >= '0' && b <= '9' &&
+			             (at > 0 || b != '0');
+
+			memset(string, 'a', sizeof(string));
+			string[0] = string[sizeof(string) - 1] = '"';
+			string[at + 1] = (char)b;
+			bad += (check(string, sizeof(string), &value, &j) ==
+				   0) != plain;
+			memset(number, '1', sizeof(number));
+			number[at] = (char)b;
+			bad += (check(number, sizeof(number), &value, &j) ==
+				   0) !=
+			       (digit || (at == 0 && b == '-') ||
+				   (inner && b != '\0' &&
+				       strchr(".eE", b) != NULL) ||
+				   ((at == 0 || at + 1 == sizeof(number)) &&
+				       b != '\0' &&
+				       strchr(" \t\n\r", b) != NULL));
+		}
+	ok(bad == 0, "any byte at any place of a string, of a number");
 }
 
 static void test_depth(void)
@@ -303,6 +340,37 @@ static void test_decode(void)
 	buf_free(&b);
 }
 
+/* Every character, escaped, is what UTF-8 says it is. */
+static void test_decode_all(void)
+{
+	char escape[13], bytes[4];
+	struct buf b;
+	int bad = 0;
+
+	buf_init(&b, 100);
+	for (uint32_t code = 0; code < 0x110000; code++) {
+		size_t len = utf8_encode(code, bytes);
+		uint32_t rest = code - 0x10000;
+
+		if (code >= 0xd800 && code <= 0xdfff)
+			continue;
+		if (code < 0x10000)
+			snprintf(
+			    escape, sizeof(escape), "\\u%04X", (unsigned)code);
+		else
+			snprintf(escape, sizeof(escape), "\\u%04x\\u%04X",
+			    (unsigned)(0xd800 | (rest >> 10 & 0x3ff)),
+			    (unsigned)(0xdc00 | (rest & 0x3ff)));
+		buf_clear(&b);
+		bad += json_decode((struct json_span){escape, strlen(escape)},
+			   &b) != 0 ||
+		       buf_used(&b) != len ||
+		       memcmp(buf_head(&b), bytes, len) != 0;
+	}
+	ok(bad == 0, "each character's escape is decoded");
+	buf_free(&b);
+}
+
 static void test_encode(void)
 {
 	static const char *const cases[][2] = {{"", "\"\""}, {"a", "\"a\""},
@@ -377,11 +445,13 @@ int main(void)
 	test_valid();
 	test_invalid();
 	test_cut();
+	test_bytes();
 	test_depth();
 	test_members();
 	test_state();
 	test_span_is();
 	test_decode();
+	test_decode_all();
 	test_encode();
 	test_encode_random();
 	return done_testing();
