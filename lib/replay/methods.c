@@ -227,50 +227,48 @@ static bool range_takes(const struct range *g, const struct market_trade *t)
 	       t->at_ms >= g->start_ms && t->at_ms <= g->end_ms;
 }
 
-/* Collects the matching trades, newest first; *more: beyond the array. */
+/* Collects the matching trades, newest first, into a ring of g->count: newest
+ * ones are enough, unless ascending order wants the oldest.  Returns how many
+ * were met. */
 static size_t trades_collect(const struct market *m, size_t instrument,
-    const struct range *g, const struct market_trade **list, bool *more)
+    const struct range *g, const struct market_trade **ring)
 {
 	uint64_t number = m->walk[instrument].last_trade;
 	const struct market_trade *t;
-	size_t n = 0;
+	size_t size = (size_t)g->count, n = 0;
 
-	*more = false;
 	while ((t = market_trade_at(m, number)) != NULL) {
 		number = t->prev;
 		if (!range_takes(g, t))
 			continue;
-		/* Ascending wants the oldest: slide along. */
-		if (n == (size_t)g->count) {
-			*more = true;
-			if (!g->ascending)
-				break;
-			memmove(list, list + 1, (n - 1) * sizeof(*list));
-			n--;
-		}
-		list[n++] = t;
+		if (n < size || g->ascending)
+			ring[n % size] = t;
+		n++;
+		if (n > size && !g->ascending)
+			break;
 	}
 	return n;
 }
 
 static int get_last_trades(struct rpc_call *c)
 {
-	const struct market_trade *list[TRADES_MAX];
+	const struct market_trade *ring[TRADES_MAX];
 	struct market *m = c->rpc->market;
 	struct range g;
-	size_t instrument, n;
-	bool more;
+	size_t instrument, size, n;
 
 	if (instrument_param(c, &instrument) == -1 || range_params(c, &g) == -1)
 		return -1;
-	n = trades_collect(m, instrument, &g, list, &more);
+	n = trades_collect(m, instrument, &g, ring);
+	size = (size_t)g.count;
 	buf_adds(c->result, "{\"trades\":[");
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && i < size; i++) {
 		if (i > 0)
 			buf_addc(c->result, ',');
-		text_trade(c->result, m, list[g.ascending ? n - 1 - i : i]);
+		text_trade(
+		    c->result, m, ring[g.ascending ? (n - 1 - i) % size : i]);
 	}
-	buf_addf(c->result, "],\"has_more\":%s}", more ? "true" : "false");
+	buf_addf(c->result, "],\"has_more\":%s}", n > size ? "true" : "false");
 	return 0;
 }
 

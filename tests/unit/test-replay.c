@@ -339,6 +339,77 @@ static void test_rpc(void)
 	market_free(m);
 }
 
+/* The trades between the brackets of a reply or of a notification's data. */
+static struct json_span trades_in(struct buf *text, const char *before)
+{
+	char *p = strstr(buf_str(text), before), *end;
+
+	if (p == NULL)
+		return (struct json_span){"", 0};
+	p += strlen(before);
+	end = strstr(p, "}]");
+	return (struct json_span){p, (size_t)(end - p) + 1};
+}
+
+static bool asked(struct rpc *rpc, const char *query, const char *trades,
+    size_t len, const char *has_more)
+{
+	struct buf out;
+	struct json_span got;
+	bool good;
+
+	buf_init(&out, 16 << 20);
+	rpc_query(rpc, "public/get_last_trades_by_instrument", query, &out);
+	got = trades_in(&out, "\"trades\":[");
+	good = got.len == len && memcmp(got.p, trades, len) == 0 &&
+	       strstr(buf_str(&out), has_more) != NULL;
+	buf_free(&out);
+	return good;
+}
+
+static void test_last_trades(void)
+{
+	struct market *m = market_new(1, NOW_MS, NULL);
+	struct rpc rpc = {m, &rules, false, {1000, 1000, 1, 0}};
+	struct heard h = {.count = 0};
+	struct market_sink sink = {hear, &h};
+	struct buf all;
+	char query[128];
+	uint64_t first;
+
+	listen_to(m, "trades.ETH-PERPETUAL.100ms", 0);
+	first = m->walk[market_find(m, "ETH-PERPETUAL", 13)].seq + 1;
+	buf_init(&h.all, 1 << 20);
+	buf_init(&all, 1 << 20);
+	while (m->traded < 100) {
+		struct json_span s;
+
+		buf_clear(&h.all);
+		market_step(m, NOW_MS * 1000, &sink);
+		s = trades_in(&h.all, "\"data\":[");
+		if (buf_used(&all) > 0)
+			buf_addc(&all, ',');
+		buf_add(&all, s.p, s.len);
+	}
+	snprintf(query, sizeof(query),
+	    "instrument_name=ETH-PERPETUAL&start_seq=%llu&count=1000"
+	    "&sorting=asc",
+	    (unsigned long long)first);
+	ok(asked(&rpc, query, buf_head(&all), buf_used(&all),
+	       "\"has_more\":false"),
+	    "trades asked for later are the trades that were sent");
+	snprintf(query, sizeof(query),
+	    "instrument_name=ETH-PERPETUAL&end_seq=%llu&count=1&sorting=asc",
+	    (unsigned long long)first + 50);
+	ok(asked(&rpc, query, buf_head(&all),
+	       (size_t)(strstr(buf_head(&all), "},{") - buf_head(&all)) + 1,
+	       "\"has_more\":true"),
+	    "ascending begins with the oldest");
+	buf_free(&all);
+	buf_free(&h.all);
+	market_free(m);
+}
+
 static void test_query(void)
 {
 	struct market *m = market_new(1, NOW_MS, NULL);
@@ -396,6 +467,7 @@ int main(void)
 	test_heartbeat();
 	test_rates();
 	test_rpc();
+	test_last_trades();
 	test_query();
 	test_frames();
 	return done_testing();
