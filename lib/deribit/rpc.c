@@ -15,7 +15,12 @@ struct envelope {
 
 static bool is_quoted(const struct json_value *v, const char *text)
 {
-	return v->type == JSON_STRING &&
+	size_t len = strlen(text);
+
+	if (v->type != JSON_STRING)
+		return false;
+	return (v->text.len == len + 2 &&
+		   memcmp(v->text.p + 1, text, len) == 0) ||
 	       json_span_is(json_inside(v->text), text);
 }
 

@@ -364,16 +364,29 @@ size_t record_write(struct record_writer *w, const struct record_head *head,
 	return (size_t)(e.o - out);
 }
 
+/* Two digits a division: each record has sixteen of them. */
 size_t record_integer(int64_t v, char *out)
 {
+	static const char pairs[] = "00010203040506070809"
+				    "10111213141516171819"
+				    "20212223242526272829"
+				    "30313233343536373839"
+				    "40414243444546474849"
+				    "50515253545556575859"
+				    "60616263646566676869"
+				    "70717273747576777879"
+				    "80818283848586878889"
+				    "90919293949596979899";
 	uint64_t u = v < 0 ? -(uint64_t)v : (uint64_t)v;
 	char text[20];
 	size_t n = sizeof(text), len = 0;
 
-	do {
-		text[--n] = (char)('0' + u % 10);
-		u /= 10;
-	} while (u > 0);
+	for (; u >= 10; u /= 100) {
+		n -= 2;
+		memcpy(text + n, pairs + u % 100 * 2, 2);
+	}
+	if (u > 0 || n == sizeof(text))
+		text[--n] = (char)('0' + u);
 	if (v < 0)
 		out[len++] = '-';
 	memcpy(out + len, text + n, sizeof(text) - n);

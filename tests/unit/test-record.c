@@ -220,6 +220,25 @@ static void test_percent(const char *number, const char *want)
 	is_str(out, want, number);
 }
 
+static void test_integer(int64_t v)
+{
+	char out[24], want[24];
+
+	out[record_integer(v, out)] = '\0';
+	snprintf(want, sizeof(want), "%" PRId64, v);
+	is_str(out, want, want);
+}
+
+static void test_integers(void)
+{
+	static const int64_t some[] = {0, 1, 9, 10, 11, 99, 100, 101, 999, 1000,
+	    1001, 12345, 1790133840888348, INT64_MAX, -1, -10, -100, INT64_MIN};
+	size_t i;
+
+	for (i = 0; i < sizeof(some) / sizeof(some[0]); i++)
+		test_integer(some[i]);
+}
+
 static void test_error_reply(void)
 {
 	static const char text[] =
@@ -277,6 +296,7 @@ int main(void)
 	test_percent("5e-03", "5e-1");
 	test_percent("1E+2", "1E4");
 	test_percent("1e9999999999", "1e9999999999");
+	test_integers();
 	test_error_reply();
 	test_gap();
 	return done_testing();
