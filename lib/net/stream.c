@@ -313,8 +313,8 @@ static int curl_socket(
 }
 
 /* Reads what the kernel has at once, not a header and then a body.  A buffer
- * larger than OpenSSL's own (a record's, 17 KiB) costs more than it saves: every
- * record behind which more is buffered moves the rest to the front. */
+ * larger than OpenSSL's own (a record's, 17 KiB) costs more than it saves:
+ * every record behind which more is buffered moves the rest to the front. */
 static CURLcode tune_tls(CURL *easy, void *ctx, void *arg)
 {
 	(void)easy;

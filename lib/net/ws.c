@@ -306,6 +306,19 @@ static void read_response(struct ws *ws)
 		end_naming(ws, &fault, permanent);
 }
 
+/* After our own close frame the peer may well hang up without one. */
+static void end_cut(struct ws *ws)
+{
+	struct fault why;
+
+	if (ws->state != WS_CLOSING) {
+		end(ws, &ws->why, false);
+		return;
+	}
+	fault_set(&why, EX_OK, "closed");
+	end_naming(ws, &why, false);
+}
+
 static void take_turn(struct ws *ws)
 {
 	uint64_t before = ws->received;
@@ -319,7 +332,7 @@ static void take_turn(struct ws *ws)
 	if (ws->received != before)
 		ws->heard_ms = clock_mono_ms();
 	if (!is_over(ws) && ws->cut)
-		end(ws, &ws->why, false);
+		end_cut(ws);
 	if (is_over(ws))
 		return;
 	flush(ws);
