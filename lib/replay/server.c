@@ -21,12 +21,18 @@ struct link {
 };
 
 /* Refuses an upgrade to another path, or beyond the limit; 0: go on. */
+static bool enough(const struct server *s)
+{
+	return s->options->count > 0 && s->made >= s->options->count;
+}
+
 static int judge_upgrade(struct server *s, struct lws *wsi)
 {
 	char path[64] = "";
 
 	lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI);
-	if (s->stopping) {
+	/* Who comes when all was sent would wait for nothing. */
+	if (s->stopping || (s->options->exit && enough(s))) {
 		lws_return_http_status(wsi, 503, NULL);
 		return -1;
 	}
@@ -85,11 +91,6 @@ static void emit(void *arg, uint64_t slots, const char *text, size_t len)
 	for (unsigned slot = 0; slot < MARKET_SLOTS; slot++)
 		if (slots >> slot & 1 && s->conn[slot] != NULL)
 			conn_notify(s->conn[slot], text, len);
-}
-
-static bool enough(const struct server *s)
-{
-	return s->options->count > 0 && s->made >= s->options->count;
 }
 
 /* Makes what is due by now: the rate is of notifications, not of events. */
