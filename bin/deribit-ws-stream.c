@@ -178,7 +178,7 @@ static int take_heartbeat(void *config, const char *value, struct fault *fault)
 	struct config *c = config;
 	int64_t ms;
 
-	/* The exchange's least is 10 s (deribit-api.md 5). */
+	/* The exchange's least is 10 s. */
 	if (take_time("heartbeat", value, 10000, &ms, fault) == -1)
 		return -1;
 	c->collector.session.heartbeat_s = ms / 1000;

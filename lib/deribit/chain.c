@@ -105,8 +105,8 @@ int chain_query_check(const struct chain_query *q, struct fault *fault)
 	return 0;
 }
 
-/* The exchange's currency parameter filters by settlement currency
- * (deribit-api.md 7.2); a spot pair has none. */
+/* The exchange's currency parameter filters by settlement currency; a
+ * spot pair has none. */
 static void filter_choose(const struct chain_query *q, char *out, size_t size)
 {
 	upper(q->settlement != NULL ? q->settlement : q->currency, out, size);

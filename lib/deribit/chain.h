@@ -1,7 +1,7 @@
 /*
  * Which instruments a CURRENCY argument means.  A CURRENCY is a base currency:
  * BTC and ETH mean the inverse market, others the USDC-settled one
- * (deribit-api.md 7.2), unless a settlement currency is asked for.  Replies
+ * (get_instruments filters by settlement currency), unless a settlement currency is asked for.  Replies
  * become records by maps/instruments.jq and are cached on disk for an hour;
  * what comes from the cache bears the received_at of its fetch.
  */

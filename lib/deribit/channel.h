@@ -1,5 +1,5 @@
 /*
- * What a channel's name says (deribit-api.md 9.2): which class it is of, hence
+ * What a channel's name says (the exchange's subscriptions pages): which class it is of, hence
  * the type of its records and what is changed in them, and what its data leave
  * to the name (instrument, index, resolution).  Spans are *borrowed*.
  */

@@ -1,5 +1,5 @@
 /*
- * What an instrument's name says (deribit-api.md 7.1): its kind and its base
+ * What an instrument's name says (the exchange's naming page): kind and base
  * currency.  Not its expiry or strike: the instrument's record has those.
  * Spans are *borrowed* from the name; nothing is allocated.
  */

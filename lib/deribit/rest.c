@@ -15,7 +15,7 @@
 #include "net/http.h"
 #include "net/ratelimit.h"
 
-/* deribit-api.md section 4: 10 requests/s without a login; get_instruments
+/* The exchange's rate limits page: 10 requests/s without a login; get_instruments
  * costs as much as it may cost, so one a second and few at once. */
 #define CALLS_BURST 10
 #define CALLS_INTERVAL_MS 100
@@ -260,7 +260,7 @@ static int envelope_read(
 	return r == 0 ? 0 : -1;
 }
 
-/* deribit-api.md section 3. */
+/* Of the exchange's errors page, those that pass by themselves. */
 static bool code_is_transient(int64_t code)
 {
 	static const int codes[] = {10028, 10040, 10041, 10047, 10048, 11051,

@@ -1,7 +1,8 @@
 /*
  * Deribit's REST API: a method and its parameters to the reply's "result"
  * text.  Retries what is worth it (429, 10028, 5xx, time-outs, bodies that are
- * no JSON), paced by net/ratelimit.h; deribit-api.md sections 1 to 4.
+ * no JSON), paced by net/ratelimit.h.  Follows the exchange's JSON-RPC
+ * overview, errors and rate limits pages.
  */
 #ifndef DERIBIT_REST_H
 #define DERIBIT_REST_H

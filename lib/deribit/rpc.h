@@ -1,6 +1,6 @@
 /*
- * JSON-RPC 2.0 as Deribit speaks it (deribit-api.md 2, 3, 5): the envelope of
- * what the server says, and the text of what we ask.  One pass: of a
+ * JSON-RPC 2.0 as Deribit speaks it (its JSON-RPC overview page): the envelope
+ * of what the server says, and the text of what we ask.  One pass: of a
  * notification only the envelope is read here, the caller takes the data from
  * the cursor.  Members may come in any order; the usual one is guessed first.
  */

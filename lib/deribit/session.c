@@ -14,7 +14,7 @@
 /* How often a connection may make us say what we do not understand. */
 #define REMARKS_MAX 5
 
-/* Errors that end a session (deribit-api.md 3). */
+/* Errors that end a session (the exchange's errors page). */
 #define ERROR_TOO_MANY_REQUESTS 10028
 #define ERROR_MAINTENANCE 11051
 /* Errors that asking again cannot cure. */

@@ -1,7 +1,7 @@
 /*
  * One WebSocket session with Deribit, kept up for ever: connect, greet, set the
  * heartbeat, subscribe, live; and after a loss wait and begin again
- * (deribit-api.md 5 and 9.1).  Each state has a deadline.  It knows a list of
+ * (the exchange's connection management page).  Each state has a deadline.  It knows a list of
  * channels; what their data mean, and what a loss costs, is its owner's.
  */
 #ifndef DERIBIT_SESSION_H

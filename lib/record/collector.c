@@ -8,7 +8,8 @@
 #include "base/log.h"
 #include "record/collect.h"
 
-/* Subscribe calls for those who are not logged in (deribit-api.md 4). */
+/* Subscribe calls for those who are not logged in: the rate
+ * limits page of the exchange. */
 #define PACE_CAPACITY 1
 #define PACE_INTERVAL_MS 500
 #define LINE_MAX 4096
