@@ -1,9 +1,10 @@
 /*
  * Which instruments a CURRENCY argument means.  A CURRENCY is a base currency:
  * BTC and ETH mean the inverse market, others the USDC-settled one
- * (get_instruments filters by settlement currency), unless a settlement currency is asked for.  Replies
- * become records by maps/instruments.jq and are cached on disk for an hour;
- * what comes from the cache bears the received_at of its fetch.
+ * (get_instruments filters by settlement currency), unless a settlement
+ * currency is asked for.  Replies become records by maps/instruments.jq and are
+ * cached on disk for an hour; what comes from the cache bears the received_at
+ * of its fetch.
  */
 #ifndef DERIBIT_CHAIN_H
 #define DERIBIT_CHAIN_H

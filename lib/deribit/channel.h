@@ -1,7 +1,8 @@
 /*
- * What a channel's name says (the exchange's subscriptions pages): which class it is of, hence
- * the type of its records and what is changed in them, and what its data leave
- * to the name (instrument, index, resolution).  Spans are *borrowed*.
+ * What a channel's name says (the exchange's subscriptions pages): which class
+ * it is of, hence the type of its records and what is changed in them, and what
+ * its data leave to the name (instrument, index, resolution).  Spans are
+ * *borrowed*.
  */
 #ifndef DERIBIT_CHANNEL_H
 #define DERIBIT_CHANNEL_H

@@ -15,8 +15,9 @@
 #include "net/http.h"
 #include "net/ratelimit.h"
 
-/* The exchange's rate limits page: 10 requests/s without a login; get_instruments
- * costs as much as it may cost, so one a second and few at once. */
+/* The exchange's rate limits page: 10 requests/s without a login;
+ * get_instruments costs as much as it may cost, so one a second and few at
+ * once. */
 #define CALLS_BURST 10
 #define CALLS_INTERVAL_MS 100
 #define INSTRUMENTS_BURST 5

@@ -1,8 +1,9 @@
 /*
  * One WebSocket session with Deribit, kept up for ever: connect, greet, set the
  * heartbeat, subscribe, live; and after a loss wait and begin again
- * (the exchange's connection management page).  Each state has a deadline.  It knows a list of
- * channels; what their data mean, and what a loss costs, is its owner's.
+ * (the exchange's connection management page).  Each state has a deadline.  It
+ * knows a list of channels; what their data mean, and what a loss costs, is its
+ * owner's.
  */
 #ifndef DERIBIT_SESSION_H
 #define DERIBIT_SESSION_H
