@@ -2,15 +2,19 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "deribit/chain.h"
 #include "deribit/rest.h"
 #include "io/cli.h"
+
+#define DAY_MS 86400000
+#define AT(kind_of, member) \
+	.type = (kind_of), .at = offsetof(struct config, member)
 
 struct config {
 	struct rest_options rest;
@@ -28,127 +32,39 @@ static int take_kind(void *config, const char *value, struct fault *fault)
 	return 0;
 }
 
-static int take_top(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	return cli_integer("top", value, 1, 1000000, &c->query.top, fault);
-}
-
-static int take_settlement(void *config, const char *value, struct fault *fault)
-{
-	(void)fault;
-	((struct config *)config)->query.settlement = value;
-	return 0;
-}
-
-static int take_inactive(void *config, const char *value, struct fault *fault)
-{
-	(void)value;
-	(void)fault;
-	((struct config *)config)->query.inactive = true;
-	return 0;
-}
-
-static int take_no_cache(void *config, const char *value, struct fault *fault)
-{
-	(void)value;
-	(void)fault;
-	((struct config *)config)->query.cache = false;
-	return 0;
-}
-
-static int take_url(void *config, const char *value, struct fault *fault)
-{
-	(void)fault;
-	((struct config *)config)->rest.url = value;
-	return 0;
-}
-
-static int take_cacert(void *config, const char *value, struct fault *fault)
-{
-	(void)fault;
-	((struct config *)config)->rest.cacert = value;
-	return 0;
-}
-
-static int take_proxy(void *config, const char *value, struct fault *fault)
-{
-	(void)fault;
-	((struct config *)config)->rest.proxy = value;
-	return 0;
-}
-
-static int take_time(
-    const char *option, const char *value, int64_t *ms, struct fault *fault)
-{
-	if (clock_duration(value, 1000, ms, fault) == -1)
-		return fault_prefix(fault, "--%s", option);
-	if (*ms < 1 || *ms > 86400000)
-		return fault_set(fault, EX_USAGE,
-		    "--%s %s: a time from 1ms to 24h is needed", option, value);
-	return 0;
-}
-
-static int take_connect_timeout(
-    void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	return take_time(
-	    "connect-timeout", value, &c->rest.connect_timeout_ms, fault);
-}
-
-static int take_max_time(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	return take_time("max-time", value, &c->rest.max_time_ms, fault);
-}
-
-static int take_retry(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-	int64_t n;
-
-	if (cli_integer("retry", value, 0, 1000, &n, fault) == -1)
-		return -1;
-	c->rest.retry = (int)n;
-	return 0;
-}
-
 static const struct cli_option options[] = {
     {'k', "kind", "KIND",
 	"option (default), future, perpetual, spot,\n"
 	"option_combo, future_combo or all",
-	take_kind},
+	.take = take_kind},
     {'n', "top", "N",
 	"only the N with the largest open interest,\n"
 	"largest first",
-	take_top},
+	AT(CLI_INTEGER, query.top), .min = 1, .max = 1000000},
     {'s', "settlement", "CURRENCY",
 	"the market settled in this currency\n"
 	"(default: BTC and ETH their own, others USDC)",
-	take_settlement},
-    {0, "inactive", NULL, "also what is listed but over", take_inactive},
+	AT(CLI_TEXT, query.settlement)},
+    {0, "inactive", NULL, "also what is listed but over",
+	AT(CLI_FLAG, query.inactive)},
     {0, "no-cache", NULL, "ask the exchange, whatever is on disk",
-	take_no_cache},
+	AT(CLI_FLAG, query.no_cache)},
     {0, "url", "URL",
 	"the REST API (default: DERIBIT_REST_URL, or\n"
 	"https://www.deribit.com/api/v2)",
-	take_url},
+	AT(CLI_TEXT, rest.url)},
     {0, "cacert", "FILE",
 	"trust these CAs (default: DERIBIT_CACERT, or\n"
-	"the system's)",
-	take_cacert},
-    {0, "proxy", "URL", "go through this proxy", take_proxy},
+	"CURL_CA_BUNDLE, SSL_CERT_FILE, the system's)",
+	AT(CLI_TEXT, rest.cacert)},
+    {0, "proxy", "URL", "go through this proxy", AT(CLI_TEXT, rest.proxy)},
     {0, "connect-timeout", "TIME", "for DNS, TCP and TLS (default 10s)",
-	take_connect_timeout},
+	AT(CLI_TIME, rest.connect_timeout_ms), .min = 1, .max = DAY_MS},
     {0, "max-time", "TIME", "for one whole request (default 60s)",
-	take_max_time},
-    {0, "retry", "N", "tries after the first (default 5)", take_retry},
-    {0, NULL, NULL, NULL, NULL},
-};
+	AT(CLI_TIME, rest.max_time_ms), .min = 1, .max = DAY_MS},
+    {0, "retry", "N", "tries after the first (default 5)",
+	AT(CLI_INTEGER, rest.retry), .max = 1000},
+    {0}};
 
 static void versions(char *out, size_t size)
 {
@@ -260,19 +176,17 @@ static int run(struct config *c, char **currency, struct fault *fault)
 int main(int argc, char **argv)
 {
 	struct config config = {.rest = {.url = rest_url(),
-				    .cacert = getenv("DERIBIT_CACERT"),
+				    .cacert = rest_cacert(),
 				    .connect_timeout_ms = 10000,
 				    .max_time_ms = 60000,
 				    .retry = 5,
 				    .stop = &stop},
-	    .query = {.kind = "option", .cache = true, .summary = true}};
+	    .query = {.kind = "option", .summary = true}};
 	struct fault fault;
 	int first;
 
 	log_open(cli.tool);
 	signals_catch();
-	if (config.rest.cacert != NULL && *config.rest.cacert == '\0')
-		config.rest.cacert = NULL;
 	first = cli_parse(&cli, argc, argv, &config, &fault);
 	if (first == -1 || run(&config, argv + first, &fault) == -1)
 		return cli_fail(&fault);

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,21 +19,17 @@
 #include "replay/cert.h"
 #include "replay/server.h"
 
+#define AT(kind_of, member) \
+	.type = (kind_of), .at = offsetof(struct config, member)
+
 struct config {
 	struct server_options server;
-	const char *cert, *key, *ca_file, *frames, *ready_file;
-	char *truth;
+	const char *cert, *key, *ca_file, *frames, *ready_file, *truth;
 	bool synthetic;
 	int64_t seed, now_ms;
 };
 
 static volatile sig_atomic_t stopping, reporting;
-
-static int take_integer(const char *option, const char *value, int64_t max,
-    int64_t *out, struct fault *fault)
-{
-	return cli_integer(option, value, 0, max, out, fault);
-}
 
 /* Seconds with a fraction, to thousandths or millionths. */
 static int take_seconds(const char *option, const char *value, double unit,
@@ -54,14 +51,7 @@ static int take_synthetic(void *config, const char *value, struct fault *fault)
 	struct config *c = config;
 
 	c->synthetic = true;
-	return take_integer("synthetic", value, INT64_MAX, &c->seed, fault);
-}
-
-static int take_frames(void *config, const char *value, struct fault *fault)
-{
-	(void)fault;
-	((struct config *)config)->frames = value;
-	return 0;
+	return cli_integer("synthetic", value, 0, INT64_MAX, &c->seed, fault);
 }
 
 static int take_speed(void *config, const char *value, struct fault *fault)
@@ -77,90 +67,9 @@ static int take_speed(void *config, const char *value, struct fault *fault)
 	return 0;
 }
 
-static int take_rate(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	return take_integer("rate", value, 10000000, &c->server.rate, fault);
-}
-
-static int take_count(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-	int64_t n;
-
-	if (take_integer("count", value, INT64_MAX, &n, fault) == -1)
-		return -1;
-	c->server.count = (uint64_t)n;
-	return 0;
-}
-
-static int take_exit(void *config, const char *value, struct fault *fault)
-{
-	(void)value;
-	(void)fault;
-	((struct config *)config)->server.exit = true;
-	return 0;
-}
-
 static int take_now(void *config, const char *value, struct fault *fault)
 {
 	return clock_parse(value, &((struct config *)config)->now_ms, fault);
-}
-
-static int take_port(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-	int64_t n;
-
-	if (take_integer("port", value, 65535, &n, fault) == -1)
-		return -1;
-	c->server.port = (int)n;
-	return 0;
-}
-
-static int take_listen(void *config, const char *value, struct fault *fault)
-{
-	(void)fault;
-	((struct config *)config)->server.listen = value;
-	return 0;
-}
-
-static int take_cert(void *config, const char *value, struct fault *fault)
-{
-	(void)fault;
-	((struct config *)config)->cert = value;
-	return 0;
-}
-
-static int take_key(void *config, const char *value, struct fault *fault)
-{
-	(void)fault;
-	((struct config *)config)->key = value;
-	return 0;
-}
-
-static int take_ca_file(void *config, const char *value, struct fault *fault)
-{
-	(void)fault;
-	((struct config *)config)->ca_file = value;
-	return 0;
-}
-
-static int take_ready_file(void *config, const char *value, struct fault *fault)
-{
-	(void)fault;
-	((struct config *)config)->ready_file = value;
-	return 0;
-}
-
-static int take_truth(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	free(c->truth);
-	c->truth = strdup(value);
-	return c->truth != NULL ? 0 : fault_errno(fault, EX_OSERR, "--truth");
 }
 
 static int take_cut(void *config, const char *value, struct fault *fault)
@@ -177,29 +86,6 @@ static int take_stall(void *config, const char *value, struct fault *fault)
 
 	return take_seconds(
 	    "stall-after", value, 1e6, &c->server.stall_after_us, fault);
-}
-
-static int take_drop(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-	int64_t n;
-
-	if (take_integer("drop", value, INT64_MAX, &n, fault) == -1)
-		return -1;
-	c->server.drop_every = (uint64_t)n;
-	return 0;
-}
-
-static int take_queue(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-	int64_t n;
-
-	if (cli_size("queue-max", value, 4096, INT64_C(1) << 25, &n, fault) ==
-	    -1)
-		return -1;
-	c->server.queue_max = (size_t)n;
-	return 0;
 }
 
 static int take_grace(void *config, const char *value, struct fault *fault)
@@ -228,43 +114,49 @@ static int take_idle(void *config, const char *value, struct fault *fault)
 
 static const struct cli_option options[] = {
     {'s', "synthetic", "SEED", "make up a market from this number (default: 1)",
-	take_synthetic},
+	.take = take_synthetic},
     {'f', "frames", "FILE", "send these recorded messages, one a line",
-	take_frames},
+	AT(CLI_TEXT, frames)},
     {0, "speed", "X",
 	"frames at X times their recorded speed\n"
 	"(default: as fast as they are taken)",
-	take_speed},
-    {'r', "rate", "N", "synthetic messages a second (default: 500)", take_rate},
-    {'n', "count", "N", "stop making messages after N", take_count},
-    {0, "exit", NULL, "end when all was sent", take_exit},
-    {0, "now", "TIME", "expiries follow this time (default: now)", take_now},
-    {'p', "port", "N", "TCP port (default: 0, any free one)", take_port},
+	.take = take_speed},
+    {'r', "rate", "N", "synthetic messages a second (default: 500)",
+	AT(CLI_INTEGER, server.rate), .max = 10000000},
+    {'n', "count", "N", "stop making messages after N",
+	AT(CLI_INTEGER, server.count), .max = INT64_MAX},
+    {0, "exit", NULL, "end when all was sent", AT(CLI_FLAG, server.exit)},
+    {0, "now", "TIME", "expiries follow this time (default: now)",
+	.take = take_now},
+    {'p', "port", "N", "TCP port (default: 0, any free one)",
+	AT(CLI_INTEGER, server.port), .max = 65535},
     {0, "listen", "ADDRESS", "address to listen on (default: 127.0.0.1)",
-	take_listen},
+	AT(CLI_TEXT, server.listen)},
     {0, "cert", "FILE", "server certificate, PEM (default: a fresh one)",
-	take_cert},
-    {0, "key", "FILE", "its private key", take_key},
+	AT(CLI_TEXT, cert)},
+    {0, "key", "FILE", "its private key", AT(CLI_TEXT, key)},
     {0, "ca-file", "FILE", "write the fresh certificate authority here",
-	take_ca_file},
+	AT(CLI_TEXT, ca_file)},
     {0, "ready-file", "FILE", "write the addresses here when ready",
-	take_ready_file},
+	AT(CLI_TEXT, ready_file)},
     {0, "truth", "FILE", "record every message that was really sent",
-	take_truth},
-    {0, "cut-every", "S", "cut every connection each S seconds", take_cut},
+	AT(CLI_TEXT, truth)},
+    {0, "cut-every", "S", "cut every connection each S seconds",
+	.take = take_cut},
     {0, "stall-after", "S", "fall silent after S seconds of a connection",
-	take_stall},
-    {0, "drop", "N", "leave out every Nth notification", take_drop},
+	.take = take_stall},
+    {0, "drop", "N", "leave out every Nth notification",
+	AT(CLI_INTEGER, server.drop_every), .max = INT64_MAX},
     {0, "queue-max", "SIZE", "drop a client that lags by more (default: 4M)",
-	take_queue},
+	AT(CLI_SIZE, server.queue_max), .min = 4096, .max = INT64_C(1) << 25},
     {0, "heartbeat-min", "S", "shortest heartbeat granted (default: 10)",
-	take_min},
+	.take = take_min},
     {0, "heartbeat-grace", "S", "time to answer a test_request (default: 10)",
-	take_grace},
+	.take = take_grace},
     {0, "idle-timeout", "S",
 	"drop sockets without subscription\n"
 	"(default: 60)",
-	take_idle},
+	.take = take_idle},
     {0},
 };
 
@@ -479,6 +371,5 @@ int main(int argc, char **argv)
 	catch_signals();
 	r = run(&c, &t, &fault);
 	scratch_remove(&t);
-	free(c.truth);
 	return r == -1 ? cli_fail(&fault) : 0;
 }

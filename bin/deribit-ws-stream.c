@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,6 @@
 #include <unistd.h>
 #include <wslay/wslayver.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "deribit/chain.h"
 #include "deribit/name.h"
@@ -27,6 +27,10 @@
 #define MARGIN_MS 15000 /* heartbeats come up to some seconds late */
 #define WORDS_MAX 64    /* operands and --instrument */
 #define WORD_SIZE 256   /* of the environment's CURRENCY */
+
+#define DAY_MS 86400000
+#define AT(kind_of, member) \
+	.type = (kind_of), .at = offsetof(struct config, member)
 
 struct config {
 	struct collector_options collector;
@@ -69,20 +73,6 @@ static int take_kind(void *config, const char *value, struct fault *fault)
 	return 0;
 }
 
-static int take_top(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	return cli_integer("top", value, 1, 1000000, &c->query.top, fault);
-}
-
-static int take_settlement(void *config, const char *value, struct fault *fault)
-{
-	(void)fault;
-	((struct config *)config)->query.settlement = value;
-	return 0;
-}
-
 static int take_channels(void *config, const char *value, struct fault *fault)
 {
 	struct config *c = config;
@@ -106,189 +96,74 @@ static int take_channels(void *config, const char *value, struct fault *fault)
 	}
 }
 
-static int take_url(void *config, const char *value, struct fault *fault)
-{
-	(void)fault;
-	((struct config *)config)->collector.session.ws.url = value;
-	return 0;
-}
-
-static int take_rest_url(void *config, const char *value, struct fault *fault)
-{
-	(void)fault;
-	((struct config *)config)->rest.url = value;
-	return 0;
-}
-
-static int take_cacert(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	(void)fault;
-	c->collector.session.ws.cacert = c->rest.cacert = value;
-	return 0;
-}
-
-static int take_proxy(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	(void)fault;
-	c->collector.session.ws.proxy = c->rest.proxy = value;
-	return 0;
-}
-
-static int take_time(const char *option, const char *value, int64_t min_ms,
-    int64_t *ms, struct fault *fault)
-{
-	if (clock_duration(value, 1000, ms, fault) == -1)
-		return fault_prefix(fault, "--%s", option);
-	if (*ms < min_ms || *ms > INT64_C(86400000))
-		return fault_set(fault, EX_USAGE,
-		    "--%s %.100s: a time from %" PRId64 "ms to 24h is needed",
-		    option, value, min_ms);
-	return 0;
-}
-
-static int take_connect_timeout(
-    void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-	int64_t ms;
-
-	if (take_time("connect-timeout", value, 1, &ms, fault) == -1)
-		return -1;
-	c->collector.session.ws.connect_timeout_ms = ms;
-	c->collector.session.ws.upgrade_timeout_ms = ms;
-	c->rest.connect_timeout_ms = ms;
-	return 0;
-}
-
-static int take_reply_timeout(
-    void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	return take_time("reply-timeout", value, 1,
-	    &c->collector.session.reply_timeout_ms, fault);
-}
-
 static int take_heartbeat(void *config, const char *value, struct fault *fault)
 {
 	struct config *c = config;
 	int64_t ms;
 
 	/* The exchange's least is 10 s. */
-	if (take_time("heartbeat", value, 10000, &ms, fault) == -1)
+	if (cli_time("heartbeat", value, 10000, DAY_MS, &ms, fault) == -1)
 		return -1;
 	c->collector.session.heartbeat_s = ms / 1000;
 	return 0;
 }
 
-static int take_stall_timeout(
-    void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	return take_time("stall-timeout", value, 1,
-	    &c->collector.session.stall_timeout_ms, fault);
-}
-
-static int take_retry_delay(
-    void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	return take_time("retry-delay", value, 0,
-	    &c->collector.session.retry_delay_ms, fault);
-}
-
-static int take_retry_max_delay(
-    void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	return take_time("retry-max-delay", value, 0,
-	    &c->collector.session.retry_max_ms, fault);
-}
-
-static int take_queue_max(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	return cli_size(
-	    "queue-max", value, 65536, INT64_C(1) << 40, &c->queue_max, fault);
-}
-
-static int take_count(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	return cli_integer(
-	    "count", value, 1, INT64_MAX, &c->collector.count, fault);
-}
-
-static int take_no_cache(void *config, const char *value, struct fault *fault)
-{
-	(void)value;
-	(void)fault;
-	((struct config *)config)->query.cache = false;
-	return 0;
-}
-
 static const struct cli_option options[] = {
     {'i', "instrument", "NAME",
-	"this instrument (may be repeated); asks no REST", take_instrument},
+	"this instrument (may be repeated); asks no REST",
+	.take = take_instrument},
     {'k', "kind", "KIND",
 	"option (default), future, perpetual, spot,\n"
 	"option_combo, future_combo or all",
-	take_kind},
+	.take = take_kind},
     {'n', "top", "N",
 	"only the N with the largest open interest\n"
 	"(default: TOP_N_INSTRUMENTS, or all)",
-	take_top},
+	AT(CLI_INTEGER, query.top), .min = 1, .max = 1000000},
     {'s', "settlement", "CURRENCY",
 	"the market settled in this currency\n"
 	"(default: BTC and ETH their own, others USDC)",
-	take_settlement},
+	AT(CLI_TEXT, query.settlement)},
     {'c', "channels", "LIST", "quotes, trades or quotes,trades (default)",
-	take_channels},
-    {0, "count", "N", "end after N records", take_count},
+	.take = take_channels},
+    {0, "count", "N", "end after N records", AT(CLI_INTEGER, collector.count),
+	.min = 1, .max = INT64_MAX},
     {0, "url", "URL", "the WebSocket (default: DERIBIT_WS_URL, or\n" WS_URL ")",
-	take_url},
+	AT(CLI_TEXT, collector.session.ws.url)},
     {0, "rest-url", "URL",
 	"the REST API (default: DERIBIT_REST_URL, or\n"
 	"https://www.deribit.com/api/v2)",
-	take_rest_url},
+	AT(CLI_TEXT, rest.url)},
     {0, "no-cache", NULL, "ask for the list of instruments, always",
-	take_no_cache},
+	AT(CLI_FLAG, query.no_cache)},
     {0, "cacert", "FILE",
 	"trust these CAs (default: DERIBIT_CACERT, or\n"
 	"CURL_CA_BUNDLE, SSL_CERT_FILE, the system's)",
-	take_cacert},
-    {0, "proxy", "URL", "go through this proxy", take_proxy},
+	AT(CLI_TEXT, rest.cacert)},
+    {0, "proxy", "URL", "go through this proxy", AT(CLI_TEXT, rest.proxy)},
     {0, "connect-timeout", "TIME",
 	"for DNS, TCP and TLS, and for the upgrade\n(default 10s)",
-	take_connect_timeout},
+	AT(CLI_TIME, rest.connect_timeout_ms), .min = 1, .max = DAY_MS},
     {0, "reply-timeout", "TIME", "for an answer of the exchange (default 10s)",
-	take_reply_timeout},
+	AT(CLI_TIME, collector.session.reply_timeout_ms), .min = 1,
+	.max = DAY_MS},
     {0, "heartbeat", "TIME", "ask for one so often (default 30s)",
-	take_heartbeat},
+	.take = take_heartbeat},
     {0, "stall-timeout", "TIME",
 	"not a byte for so long is a lost connection\n"
 	"(default: the heartbeat's and 15s)",
-	take_stall_timeout},
+	AT(CLI_TIME, collector.session.stall_timeout_ms), .min = 1,
+	.max = DAY_MS},
     {0, "retry-delay", "TIME",
 	"first bound of the wait before another try\n(default 1s)",
-	take_retry_delay},
+	AT(CLI_TIME, collector.session.retry_delay_ms), .max = DAY_MS},
     {0, "retry-max-delay", "TIME", "last bound of it (default 60s)",
-	take_retry_max_delay},
+	AT(CLI_TIME, collector.session.retry_max_ms), .max = DAY_MS},
     {0, "queue-max", "SIZE",
 	"bytes that wait for a slow reader of the\n"
 	"output before records are dropped (default 256M)",
-	take_queue_max},
-    {0, NULL, NULL, NULL, NULL},
-};
+	AT(CLI_SIZE, queue_max), .min = 65536, .max = INT64_C(1) << 40},
+    {0}};
 
 static void versions(char *out, size_t size)
 {
@@ -317,18 +192,6 @@ static const char *environment(const char *name)
 	return value != NULL && *value != '\0' ? value : NULL;
 }
 
-static const char *default_cacert(void)
-{
-	static const char *const names[] = {
-	    "DERIBIT_CACERT", "CURL_CA_BUNDLE", "SSL_CERT_FILE"};
-	const char *file = NULL;
-	size_t i;
-
-	for (i = 0; file == NULL && i < sizeof(names) / sizeof(names[0]); i++)
-		file = environment(names[i]);
-	return file;
-}
-
 static void config_init(struct config *c)
 {
 	struct session_options *s = &c->collector.session;
@@ -337,9 +200,7 @@ static void config_init(struct config *c)
 	s->ws.url = environment("DERIBIT_WS_URL");
 	if (s->ws.url == NULL)
 		s->ws.url = WS_URL;
-	s->ws.cacert = default_cacert();
 	s->ws.user_agent = "deribit-tools/" PACKAGE_VERSION;
-	s->ws.connect_timeout_ms = s->ws.upgrade_timeout_ms = 10000;
 	s->ws.message_max = MESSAGE_MAX;
 	s->heartbeat_s = 30;
 	s->reply_timeout_ms = 10000;
@@ -347,13 +208,12 @@ static void config_init(struct config *c)
 	s->retry_max_ms = 60000;
 	s->version = PACKAGE_VERSION;
 	c->rest.url = rest_url();
-	c->rest.cacert = s->ws.cacert;
+	c->rest.cacert = rest_cacert();
 	c->rest.connect_timeout_ms = 10000;
 	c->rest.max_time_ms = 60000;
 	c->rest.retry = -1;
 	c->rest.stop = &stop_fetching;
 	c->query.kind = "option";
-	c->query.cache = true;
 	c->quotes = c->trades = true;
 	c->queue_max = INT64_C(256) << 20;
 }
@@ -375,7 +235,7 @@ static int take_environment(struct config *c, struct fault *fault)
 	char *word, *rest;
 
 	if (value != NULL && c->query.top == 0 &&
-	    take_top(c, value, fault) == -1)
+	    cli_integer("top", value, 1, 1000000, &c->query.top, fault) == -1)
 		return fault_set(fault, EX_USAGE,
 		    "TOP_N_INSTRUMENTS=%.100s: a number from 1 is needed",
 		    value);
@@ -406,6 +266,10 @@ static int config_read(
 	if (c->currencies == 0 && c->instruments == 0)
 		return fault_set(
 		    fault, EX_USAGE, "which CURRENCY, or which --instrument?");
+	s->ws.cacert = c->rest.cacert;
+	s->ws.proxy = c->rest.proxy;
+	s->ws.connect_timeout_ms = c->rest.connect_timeout_ms;
+	s->ws.upgrade_timeout_ms = c->rest.connect_timeout_ms;
 	if (s->stall_timeout_ms == 0)
 		s->stall_timeout_ms = s->heartbeat_s * 1000 + MARGIN_MS;
 	return 0;

@@ -175,8 +175,8 @@ static int reply_fetch(struct work *w, const char *method, const char *currency,
 		-1 ||
 	    buf_str(&r->key) == NULL)
 		return fault_set(w->fault, EX_OSERR, "no memory");
-	if (w->query->cache && cache_read(buf_str(&r->key), CACHE_AGE_US,
-				   &r->text, &r->fetched_us)) {
+	if (!w->query->no_cache && cache_read(buf_str(&r->key), CACHE_AGE_US,
+				       &r->text, &r->fetched_us)) {
 		log_debug("from the cache: %s", buf_str(&r->key));
 		return 0;
 	}

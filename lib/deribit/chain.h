@@ -23,8 +23,8 @@ struct chain_query {
 	 * all. */
 	const char *kind;
 	const char *settlement; /* NULL: by the rule above */
-	int64_t top; /* 0: all; else by open interest, largest first */
-	bool cache;
+	int64_t top;   /* 0: all; else by open interest, largest first */
+	bool no_cache; /* ask, whatever is on disk */
 	/* open_interest and volume_usd are wanted even if top is 0. */
 	bool summary;
 	bool inactive; /* what is over as well, as long as it is listed */

@@ -65,6 +65,20 @@ const char *rest_url(void)
 	                                   : "https://www.deribit.com/api/v2";
 }
 
+const char *rest_cacert(void)
+{
+	static const char *const names[] = {
+	    "DERIBIT_CACERT", "CURL_CA_BUNDLE", "SSL_CERT_FILE"};
+	const char *file;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		file = getenv(names[i]);
+		if (file != NULL && *file != '\0')
+			return file;
+	}
+	return NULL;
+}
+
 const char *rest_base(const struct rest *r)
 {
 	return r->options.url;

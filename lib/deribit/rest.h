@@ -21,12 +21,16 @@ struct rest_options {
 	const char *proxy;
 	int64_t connect_timeout_ms;
 	int64_t max_time_ms; /* of one request */
-	int retry;           /* tries after the first; -1: until stopped */
+	int64_t retry;       /* tries after the first; -1: until stopped */
 	const volatile sig_atomic_t *stop; /* non-zero: give up; may be NULL */
 };
 
 /* The default, or DERIBIT_REST_URL.  *borrowed*. */
 const char *rest_url(void);
+
+/* The CA file that DERIBIT_CACERT, CURL_CA_BUNDLE or SSL_CERT_FILE names, or
+ * NULL: the system's.  *borrowed* from the environment. */
+const char *rest_cacert(void);
 
 struct rest *rest_new(const struct rest_options *options, struct fault *fault);
 void rest_free(struct rest *r);

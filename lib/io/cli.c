@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #define OPTIONS_MAX 64
@@ -33,12 +34,10 @@ static int take_quiet(void *config, const char *value, struct fault *fault)
 }
 
 static const struct cli_option common[] = {
-    {'v', "verbose", NULL, "say more on stderr", take_verbose},
-    {'q', "quiet", NULL, "say only errors on stderr", take_quiet},
-    {'h', "help", NULL, "print this help and exit", NULL},
-    {'V', "version", NULL, "print versions and exit", NULL},
-    {0, NULL, NULL, NULL, NULL},
-};
+    {'v', "verbose", NULL, "say more on stderr", .take = take_verbose},
+    {'q', "quiet", NULL, "say only errors on stderr", .take = take_quiet},
+    {'h', "help", NULL, "print this help and exit"},
+    {'V', "version", NULL, "print versions and exit"}, {0}};
 
 static size_t options_all(const struct cli *cli, const struct cli_option **all)
 {
@@ -211,6 +210,24 @@ static int bad_word(int c, char **argv, const struct cli_option **all, size_t n,
 	return unknown(optopt != 0 ? letter : word, all, n, fault);
 }
 
+static int take(const struct cli_option *o, void *config, const char *value,
+    struct fault *fault)
+{
+	void *to = (char *)config + o->at;
+
+	switch (o->type) {
+	case CLI_TEXT: *(const char **)to = value; return 0;
+	case CLI_FLAG: *(bool *)to = true; return 0;
+	case CLI_INTEGER:
+		return cli_integer(o->name, value, o->min, o->max, to, fault);
+	case CLI_SIZE:
+		return cli_size(o->name, value, o->min, o->max, to, fault);
+	case CLI_TIME:
+		return cli_time(o->name, value, o->min, o->max, to, fault);
+	default: return o->take(config, value, fault);
+	}
+}
+
 int cli_parse(const struct cli *cli, int argc, char **argv, void *config,
     struct fault *fault)
 {
@@ -232,7 +249,7 @@ int cli_parse(const struct cli *cli, int argc, char **argv, void *config,
 			help(cli, all, n);
 		if (strcmp(o->name, "version") == 0)
 			version(cli);
-		if (o->take(config, o->metavar ? optarg : NULL, fault) == -1)
+		if (take(o, config, o->metavar ? optarg : NULL, fault) == -1)
 			return -1;
 	}
 	return optind;
@@ -285,6 +302,22 @@ int cli_size(const char *option, const char *value, int64_t min, int64_t max,
 		    " is needed (64K, 16M, 1G)",
 		    option, value, min, max);
 	*out = n << shift;
+	return 0;
+}
+
+int cli_time(const char *option, const char *value, int64_t min_ms,
+    int64_t max_ms, int64_t *out_ms, struct fault *fault)
+{
+	int64_t ms;
+
+	if (clock_duration(value, 1000, &ms, fault) == -1)
+		return fault_prefix(fault, "--%s", option);
+	if (ms < min_ms || ms > max_ms)
+		return fault_set(fault, EX_USAGE,
+		    "--%s %.100s: a time from %" PRId64 " ms to %" PRId64
+		    " s is needed",
+		    option, value, min_ms, max_ms / 1000);
+	*out_ms = ms;
 	return 0;
 }
 

@@ -12,13 +12,27 @@
 
 #include "base/fault.h"
 
+/* Where an option's value goes: at an offset in the tool's config. */
+enum cli_type {
+	CLI_CALL,    /* to take() */
+	CLI_TEXT,    /* const char *, *borrowed* from argv */
+	CLI_FLAG,    /* bool, set to true */
+	CLI_INTEGER, /* int64_t */
+	CLI_SIZE,    /* int64_t, bytes: 64K, 16M, 1G */
+	CLI_TIME     /* int64_t, milliseconds; a bare number is seconds */
+};
+
 struct cli_option {
 	char letter;         /* 0: none */
 	const char *name;    /* long name */
 	const char *metavar; /* NULL: takes no argument */
 	const char *help;    /* one line; "\n" continues on the next */
-	/* Takes the argument (NULL without metavar): 0, or -1 with *fault. */
+	/* CLI_CALL: takes the argument (NULL without metavar): 0, or -1 with
+	 * *fault. */
 	int (*take)(void *config, const char *value, struct fault *fault);
+	enum cli_type type;
+	size_t at;        /* offsetof() in the config */
+	int64_t min, max; /* of the numbers */
 };
 
 struct cli {
@@ -41,11 +55,14 @@ int cli_parse(const struct cli *cli, int argc, char **argv, void *config,
     struct fault *fault);
 
 /* For take functions: a whole number within [min, max]; the fault names the
- * option, the value and the range.  cli_size: 64K, 16M, 1G as well. */
+ * option, the value and the range.  cli_size: 64K, 16M, 1G as well; cli_time:
+ * 200ms, 30s, 48h, as clock_duration(). */
 int cli_integer(const char *option, const char *value, int64_t min, int64_t max,
     int64_t *out, struct fault *fault);
 int cli_size(const char *option, const char *value, int64_t min, int64_t max,
     int64_t *out, struct fault *fault);
+int cli_time(const char *option, const char *value, int64_t min_ms,
+    int64_t max_ms, int64_t *out_ms, struct fault *fault);
 
 /* Prints "tool: sentence" (and for EX_USAGE where help is) to stderr; returns
  * the exit code, for main to return. */

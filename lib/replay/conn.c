@@ -87,12 +87,13 @@ void conn_notify(struct conn *c, const char *text, size_t len)
 	if (c->state != CONN_LIVE || c->stalled)
 		return;
 	c->notifications++;
-	if (o->drop_every > 0 && c->notifications % o->drop_every == 0) {
+	if (o->drop_every > 0 &&
+	    c->notifications % (uint64_t)o->drop_every == 0) {
 		c->server->stats.dropped++;
 		truth_event(c->server->truth, c->number, "drop", text, len);
 		return;
 	}
-	if (buf_used(&c->queue) + len > o->queue_max ||
+	if (buf_used(&c->queue) + len > (size_t)o->queue_max ||
 	    queue_add(c, text, len) == -1)
 		too_slow(c);
 }

@@ -23,7 +23,7 @@ struct link {
 /* Refuses an upgrade to another path, or beyond the limit; 0: go on. */
 static bool enough(const struct server *s)
 {
-	return s->options->count > 0 && s->made >= s->options->count;
+	return s->options->count > 0 && s->made >= (uint64_t)s->options->count;
 }
 
 static int judge_upgrade(struct server *s, struct lws *wsi)
@@ -213,7 +213,7 @@ static int server_listen(struct server *s, struct fault *fault)
 
 	lws_set_log_level(LLL_ERR, lws_says);
 	info.iface = s->options->listen;
-	info.port = s->options->port;
+	info.port = (int)s->options->port;
 	info.protocols = protocols;
 	info.ssl_cert_filepath = s->options->cert_file;
 	info.ssl_private_key_filepath = s->options->key_file;
@@ -235,7 +235,7 @@ static int server_listen(struct server *s, struct fault *fault)
 	if (s->vhost == NULL)
 		return fault_set(fault, EX_UNAVAILABLE,
 		    "cannot listen on %s port %d", s->options->listen,
-		    s->options->port);
+		    (int)s->options->port);
 	return 0;
 }
 

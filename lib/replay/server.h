@@ -19,16 +19,16 @@
 
 struct server_options {
 	const char *listen; /* an address */
-	int port;           /* 0: any free one */
+	int64_t port;       /* 0: any free one */
 	const char *cert_file, *key_file;
 	int64_t rate;         /* notifications a second; 0: none */
-	uint64_t count;       /* stop after so many; 0: never */
+	int64_t count;        /* stop after so many; 0: never */
 	bool exit;            /* end when all is sent */
 	double speed;         /* of frames; 0: as fast as taken */
 	int64_t cut_every_us; /* 0: never, as the next two */
 	int64_t stall_after_us;
-	uint64_t drop_every;
-	size_t queue_max; /* bytes waiting for one client */
+	int64_t drop_every;
+	int64_t queue_max; /* bytes waiting for one client */
 	struct rules rules;
 };
 

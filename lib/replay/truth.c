@@ -8,7 +8,7 @@
 
 #define BUFFER (1 << 18)
 
-int truth_open(struct truth *t, char *path, struct fault *fault)
+int truth_open(struct truth *t, const char *path, struct fault *fault)
 {
 	memset(t, 0, sizeof(*t));
 	if (path == NULL)

@@ -14,13 +14,13 @@
 #include "base/fault.h"
 
 struct truth {
-	FILE *file; /* NULL: none is written */
-	char *path; /* *borrowed* */
-	int failed; /* errno of a write that failed */
+	FILE *file;       /* NULL: none is written */
+	const char *path; /* *borrowed* */
+	int failed;       /* errno of a write that failed */
 };
 
 /* Creates the file anew; path NULL: every later call does nothing. */
-int truth_open(struct truth *t, char *path, struct fault *fault);
+int truth_open(struct truth *t, const char *path, struct fault *fault);
 
 /* The message's text stands verbatim in the line. */
 void truth_message(struct truth *t, uint64_t connection, int64_t sent_us,

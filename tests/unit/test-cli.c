@@ -2,6 +2,7 @@
 #include "io/cli.h"
 
 #include <getopt.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -11,6 +12,9 @@ struct config {
 	int64_t top;
 	const char *name;
 	int flag;
+	int64_t wait_ms, size;
+	const char *text;
+	bool on;
 };
 
 static int take_top(void *config, const char *value, struct fault *fault)
@@ -38,8 +42,15 @@ static const struct cli_option options[] = {
     {'t', "top", "N", "the N first", take_top},
     {0, "name", "NAME", "a name", take_name},
     {0, "follow", NULL, "a flag", take_flag},
-    {0, NULL, NULL, NULL, NULL},
-};
+    {0, "wait", "TIME", "a time", .type = CLI_TIME,
+	.at = offsetof(struct config, wait_ms), .min = 5, .max = 60000},
+    {0, "size", "SIZE", "a size", .type = CLI_SIZE,
+	.at = offsetof(struct config, size), .max = 1 << 20},
+    {0, "text", "TEXT", "a text", .type = CLI_TEXT,
+	.at = offsetof(struct config, text)},
+    {0, "on", NULL, "a switch", .type = CLI_FLAG,
+	.at = offsetof(struct config, on)},
+    {0}};
 static const struct cli cli = {
     "tool", "does it", "ARG...", "  tool x\n", options, NULL, NULL};
 
@@ -102,6 +113,13 @@ int main(void)
 	is_str(argv[first], "BTC", "the first operand");
 	ok(c.top == 5 && c.flag == 1 && strcmp(c.name, "x") == 0,
 	    "every option was taken");
+	ok(parse("--wait 2s --size 4K --text x --on", &c, &f, &argv) == 8 &&
+		c.wait_ms == 2000 && c.size == 4096 && c.on &&
+		strcmp(c.text, "x") == 0,
+	    "typed options go where the table says");
+	fails("--wait 1ms", "--wait 1ms: a time from 5 ms to 60 s is needed");
+	fails("--wait soon",
+	    "--wait: 'soon' is not a duration like 200ms, 30s, 10m, 48h or 7d");
 	ok(parse("-t 7 -- --top", &c, &f, &argv) == 4 && c.top == 7,
 	    "-- ends the options");
 	fails("--tpo 5", "there is no option --tpo; did you mean --top?");
