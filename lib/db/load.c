@@ -15,6 +15,7 @@
 #define LINE_MAX_BYTES ((size_t)1024 * 1024)
 /* Text and rows of one batch; there are two. */
 #define BATCH_BYTES ((size_t)6 * 1024 * 1024)
+#define STOP_WAIT_MS 10000 /* well below systemd's patience, 90 s */
 #define BACKOFF_BASE_MS 100
 #define BACKOFF_MAX_MS 10000
 
@@ -44,6 +45,11 @@ static void retry_now(void *arg)
 	l->resume(l);
 }
 
+static size_t waiting(const struct load *l)
+{
+	return l->gather->count + (l->send != NULL ? l->send->count : 0);
+}
+
 void load_wait(struct load *l, const struct pg_error *error,
     void (*resume)(struct load *l))
 {
@@ -54,7 +60,14 @@ void load_wait(struct load *l, const struct pg_error *error,
 		load_fail(l, EX_UNAVAILABLE, "database: %s", error->text);
 		return;
 	}
+	if (l->stop_by_ms != 0 && now >= l->stop_by_ms) {
+		load_fail(l, EX_TEMPFAIL, "%zu rows are not committed: %s",
+		    waiting(l), error->text);
+		return;
+	}
 	wait = backoff_next(&l->backoff);
+	if (l->stop_by_ms != 0 && now + wait > l->stop_by_ms)
+		wait = l->stop_by_ms - now;
 	if (!l->started && now + wait > l->wait_until_ms)
 		wait = l->wait_until_ms - now;
 	if (strncmp(l->said, error->text, sizeof(l->said) - 1) != 0) {
@@ -286,10 +299,13 @@ void load_stop(struct load *l)
 			break;
 	if (!l->input_done)
 		input_over(l);
-	if (!l->ready)
+	l->stop_by_ms = clock_mono_ms() + STOP_WAIT_MS;
+	if (l->retry.armed && l->retry.at_ms > l->stop_by_ms)
+		loop_timer_set(l->loop, &l->retry, l->stop_by_ms);
+	if (l->retry.armed)
 		log_warn("%zu rows wait for the database; a second signal "
 			 "drops them",
-		    l->gather->count + (l->send ? l->send->count : 0));
+		    waiting(l));
 	load_pump(l);
 }
 

@@ -78,12 +78,13 @@ struct load {
 	size_t name_count;
 	char said[700]; /* the last error said */
 	int64_t wait_until_ms;
-	bool started;     /* a connection was ready once */
-	bool ready;       /* ... and now */
-	bool reloading;   /* the tables changed: read them again */
-	unsigned reloads; /* since the last commit */
-	bool due;         /* the flush interval is over */
-	bool input_done;  /* nothing more will be gathered */
+	int64_t stop_by_ms; /* after a signal; 0: there was none */
+	bool started;       /* a connection was ready once */
+	bool ready;         /* ... and now */
+	bool reloading;     /* the tables changed: read them again */
+	unsigned reloads;   /* since the last commit */
+	bool due;           /* the flush interval is over */
+	bool input_done;    /* nothing more will be gathered */
 	bool finished;
 	uint64_t rows, commits, reconnects;
 	struct fault fault; /* why it failed; exit_code 0: it did not */
@@ -97,7 +98,8 @@ void load_free(struct load *l);
 /* Runs the loop to the end of the input.  0, or -1 with *fault. */
 int load_run(struct load *l, struct fault *fault);
 
-/* Reads no more, commits the whole lines that were read, ends load_run(). */
+/* Reads no more, commits the whole lines that were read, ends load_run(); with
+ * EX_TEMPFAIL if a database that is away does not come back in time. */
 void load_stop(struct load *l);
 
 /* Says on stderr how far it is. */

@@ -91,7 +91,10 @@ static void pruned(void *arg, const struct pg_error *e, PGresult *result)
 	struct load *l = arg;
 
 	(void)result;
-	/* Another loader may prune at the same time: not our concern. */
+	if (e != NULL && pg_error_passes(e)) {
+		failed(l, e);
+		return;
+	}
 	if (e != NULL && pg_error_refused(e) != 0) {
 		load_fail(
 		    l, EX_NOPERM, "the ledger " LEDGER_TABLE ": %s", e->text);

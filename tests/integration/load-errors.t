@@ -60,6 +60,36 @@ refused 64 'malformed' "a malformed connection string" \
 	-d 'host=x password=hush hush2'
 unlike "$(cat "$tmp/err")" hush "nor here"
 
+sql "SET default_transaction_read_only = off" \
+	-c "ALTER DATABASE $(sql 'SELECT current_database()') \
+	SET default_transaction_read_only = on"
+refused 69 'read-only' "a server that only reads" --wait 300ms mine
+PGOPTIONS='-c default_transaction_read_only=off' sql "ALTER DATABASE \
+	$(sql 'SELECT current_database()') RESET default_transaction_read_only"
+
+# --- a signal while the database is locked away, then gone ---
+sql "CREATE FUNCTION wait_here() RETURNS trigger LANGUAGE plpgsql AS
+	'BEGIN SET LOCAL lock_timeout = ''100ms'';
+	PERFORM pg_advisory_xact_lock_shared(42); RETURN NEW; END';
+CREATE TABLE locked (type text);
+CREATE TRIGGER w BEFORE INSERT ON locked FOR EACH ROW
+	EXECUTE FUNCTION wait_here()"
+psql -X -q -d "$DATABASE_URL" -c "SELECT pg_advisory_lock(42)" \
+	-c "SELECT pg_sleep(600)" >/dev/null 2>&1 &
+at_exit "kill $! 2>/dev/null"
+wait_for '[ "$(sql "SELECT count(*) FROM pg_locks WHERE
+	locktype = '\''advisory'\'' AND granted")" -ge 1 ]'
+tsdb-load locked <"$tmp/in" 2>"$tmp/err" &
+pid=$!
+at_exit "stop_pid $pid"
+wait_for 'grep -q "lock timeout; trying again" "$tmp/err"'
+ok $? "a lock that is not had is tried for again"
+kill -TERM $pid
+wait $pid
+is $? 75 "a signal, and it does not last for ever"
+like "$(cat "$tmp/err")" 'error: 1 rows are not committed: .*lock timeout' \
+	"it says what was not committed"
+
 # --- a user without rights ---
 role=loader_$$
 sql "CREATE ROLE $role"
