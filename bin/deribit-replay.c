@@ -244,6 +244,7 @@ static int ready(const struct config *c, int port, struct fault *fault)
 {
 	char part[4096];
 	FILE *f;
+	int told;
 
 	if (print_addresses(stdout, c, port) == -1)
 		return fault_errno(fault, EX_IOERR, "standard output");
@@ -253,8 +254,8 @@ static int ready(const struct config *c, int port, struct fault *fault)
 	f = fopen(part, "w");
 	if (f == NULL)
 		return fault_errno(fault, EX_CANTCREAT, "%s", part);
-	if (print_addresses(f, c, port) == -1 || fclose(f) == EOF ||
-	    rename(part, c->ready_file) == -1)
+	told = print_addresses(f, c, port);
+	if (fclose(f) == EOF || told == -1 || rename(part, c->ready_file) == -1)
 		return fault_errno(fault, EX_IOERR, "%s", c->ready_file);
 	return 0;
 }
