@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -16,6 +17,8 @@
 /* Text and rows of one batch; there are two. */
 #define BATCH_BYTES ((size_t)6 * 1024 * 1024)
 #define STOP_WAIT_MS 10000 /* well below systemd's patience, 90 s */
+/* A Ctrl-C stops the writer of a pipe too, and it writes its last lines. */
+#define DRAIN_MS 3000
 #define BACKOFF_BASE_MS 100
 #define BACKOFF_MAX_MS 10000
 
@@ -223,6 +226,25 @@ static void readable(void *arg, short revents)
 	load_pump(l);
 }
 
+static void stop_reading(struct load *l)
+{
+	struct ndjson_item item;
+
+	/* Whole lines already read are rows already promised. */
+	while (!l->input_done && l->gather->bytes < 2 * BATCH_BYTES &&
+	       ndjson_next(&l->lines, &item) == 1)
+		if (intake_line(&l->intake, &item, l->gather, &l->fault) == -1)
+			break;
+	if (!l->input_done)
+		input_over(l);
+	load_pump(l);
+}
+
+static void drained(void *arg)
+{
+	stop_reading(arg);
+}
+
 int load_init(struct load *l, struct loop *loop,
     const struct load_config *config, struct fault *fault)
 {
@@ -244,6 +266,7 @@ int load_init(struct load *l, struct loop *loop,
 	    .fd = config->in_fd, .call = readable, .arg = l};
 	l->flush = (struct loop_timer){.call = flush_due, .arg = l};
 	l->retry = (struct loop_timer){.call = retry_now, .arg = l};
+	l->drain = (struct loop_timer){.call = drained, .arg = l};
 	l->backoff.base_ms = BACKOFF_BASE_MS;
 	l->backoff.max_ms = BACKOFF_MAX_MS;
 	ledger_init(&l->ledger);
@@ -260,6 +283,7 @@ void load_free(struct load *l)
 	loop_watch_remove(l->loop, &l->input);
 	loop_timer_cancel(l->loop, &l->flush);
 	loop_timer_cancel(l->loop, &l->retry);
+	loop_timer_cancel(l->loop, &l->drain);
 	intake_free(&l->intake);
 	ndjson_free(&l->lines);
 	batch_free(&l->batches[0]);
@@ -284,21 +308,20 @@ int load_run(struct load *l, struct fault *fault)
 	return 0;
 }
 
+static bool is_pipe(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 &&
+	       (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+}
+
 void load_stop(struct load *l)
 {
-	struct ndjson_item item;
-
 	if (!l->started) {
 		end(l);
 		return;
 	}
-	/* Whole lines already read are rows already promised. */
-	while (!l->input_done && l->gather->bytes < 2 * BATCH_BYTES &&
-	       ndjson_next(&l->lines, &item) == 1)
-		if (intake_line(&l->intake, &item, l->gather, &l->fault) == -1)
-			break;
-	if (!l->input_done)
-		input_over(l);
 	l->stop_by_ms = clock_mono_ms() + STOP_WAIT_MS;
 	if (l->retry.armed && l->retry.at_ms > l->stop_by_ms)
 		loop_timer_set(l->loop, &l->retry, l->stop_by_ms);
@@ -306,7 +329,12 @@ void load_stop(struct load *l)
 		log_warn("%zu rows wait for the database; a second signal "
 			 "drops them",
 		    waiting(l));
-	load_pump(l);
+	if (l->input_done || !is_pipe(l->config.in_fd)) {
+		stop_reading(l);
+		return;
+	}
+	log_debug("stopping: the pipe is read until its writer ends");
+	loop_timer_set(l->loop, &l->drain, clock_mono_ms() + DRAIN_MS);
 }
 
 void load_report(const struct load *l)

@@ -59,6 +59,7 @@ struct load {
 	struct loop_watch input;
 	struct loop_timer flush;
 	struct loop_timer retry;
+	struct loop_timer drain; /* of a pipe, after a signal */
 	struct backoff backoff;
 	struct ledger ledger;
 	struct batch batches[2];
@@ -98,8 +99,9 @@ void load_free(struct load *l);
 /* Runs the loop to the end of the input.  0, or -1 with *fault. */
 int load_run(struct load *l, struct fault *fault);
 
-/* Reads no more, commits the whole lines that were read, ends load_run(); with
- * EX_TEMPFAIL if a database that is away does not come back in time. */
+/* Reads a pipe for some seconds more, to the end if its writer ends too;
+ * commits the whole lines that were read, ends load_run(); with EX_TEMPFAIL if
+ * a database that is away does not come back in time. */
 void load_stop(struct load *l);
 
 /* Says on stderr how far it is. */

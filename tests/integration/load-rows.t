@@ -192,6 +192,22 @@ is $? 0 "SIGTERM ends it with 0"
 exec 3>&-
 is "$(sql "SELECT count(*) FROM tsdb_ledger")" 0 "and the ledger is clean"
 
+# Ctrl-C stops both ends of a pipe: what the writer still writes is loaded.
+tsdb-load -v eth_option_quotes <"$tmp/pipe" 2>"$tmp/err" &
+pid=$!
+at_exit "stop_pid $pid"
+exec 3>"$tmp/pipe"
+quote ETH '"best_bid_price":5' >&3
+wait_for '[ "$(sql "SELECT count(*) FROM eth_option_quotes")" = 5 ]'
+kill -INT $pid
+wait_for 'grep -q stopping "$tmp/err" || ! tap_alive $pid'
+quote ETH '"best_bid_price":6' >&3
+exec 3>&-
+wait $pid
+is $? 0 "SIGINT ends it with 0 when the writer has ended"
+is "$(sql "SELECT count(*) FROM eth_option_quotes")" 6 \
+	"and the writer's last line is there"
+
 # --- tables that change meanwhile ---
 sql "CREATE TABLE changing (a int, b int)"
 tsdb-load --flush-interval 50ms changing <"$tmp/pipe" 2>"$tmp/err" &
