@@ -29,7 +29,14 @@ struct program {
 static int take_dbname(void *config, const char *value, struct fault *fault)
 {
 	((struct options *)config)->conninfo = value;
-	return pg_conninfo_check(value, fault);
+	if (pg_conninfo_check(value, fault) == -1)
+		return -1;
+	if (pg_conninfo_secret(value))
+		return fault_set(fault, EX_USAGE,
+		    "--dbname holds a password, which others on this machine "
+		    "could read: put it into DATABASE_URL, PGPASSWORD or "
+		    "~/.pgpass");
+	return 0;
 }
 
 static int take_reject(void *config, const char *value, struct fault *fault)

@@ -315,14 +315,18 @@ void pg_exec(struct pg *pg, const char *sql,
 	pg_copy(pg, sql, NULL, done);
 }
 
+/* Anything else is the name of a database. */
+static bool is_conninfo(const char *p)
+{
+	return strchr(p, '=') != NULL || strncmp(p, "postgres://", 11) == 0 ||
+	       strncmp(p, "postgresql://", 13) == 0;
+}
+
 int pg_conninfo_check(const char *conninfo, struct fault *fault)
 {
 	PQconninfoOption *options;
 
-	if (conninfo == NULL ||
-	    (strchr(conninfo, '=') == NULL &&
-		strncmp(conninfo, "postgres://", 11) != 0 &&
-		strncmp(conninfo, "postgresql://", 13) != 0))
+	if (conninfo == NULL || !is_conninfo(conninfo))
 		return 0;
 	options = PQconninfoParse(conninfo, NULL);
 	if (options == NULL)
@@ -331,6 +335,21 @@ int pg_conninfo_check(const char *conninfo, struct fault *fault)
 		    "it may hold a password)");
 	PQconninfoFree(options);
 	return 0;
+}
+
+bool pg_conninfo_secret(const char *conninfo)
+{
+	PQconninfoOption *options = is_conninfo(conninfo)
+	                                ? PQconninfoParse(conninfo, NULL)
+	                                : NULL;
+	bool secret = false;
+
+	/* libpq marks with a star what a dialog must not show. */
+	for (PQconninfoOption *o = options; o != NULL && o->keyword; o++)
+		secret |= o->dispchar[0] == '*' && o->val != NULL &&
+		          o->val[0] != '\0';
+	PQconninfoFree(options);
+	return secret;
 }
 
 bool pg_error_passes(const struct pg_error *error)

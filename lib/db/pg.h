@@ -64,6 +64,9 @@ void pg_copy(struct pg *pg, const char *sql,
  * a bare database name are fine. */
 int pg_conninfo_check(const char *conninfo, struct fault *fault);
 
+/* Whether a string that pg_conninfo_check() took holds a password. */
+bool pg_conninfo_secret(const char *conninfo);
+
 /* Whether trying the same again later may succeed (SQLSTATE). */
 bool pg_error_passes(const struct pg_error *error);
 

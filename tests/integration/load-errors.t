@@ -51,11 +51,17 @@ refused 69 'No such file or directory' "no server, for a while" \
 is "$(grep -c warning "$tmp/err")" 1 "the same reason is said once"
 other=$(printf '%s\n' "$DATABASE_URL" |
 	sed 's,^\([a-z]*://[^/]*/\)[^?]*,\1nosuchdb,')
-refused 78 'nosuchdb' "no such database" -d "$other"
+DATABASE_URL=$other refused 78 'nosuchdb' "no such database"
 stranger=$(printf '%s\n' "$DATABASE_URL" |
 	sed 's,^\([a-z]*://\)[^/]*@,\1nosuchuser:hush@,')
-refused 77 'nosuchuser|authentication' "no such user" -d "$stranger"
+DATABASE_URL=$stranger refused 77 'nosuchuser|authentication' "no such user"
 unlike "$(cat "$tmp/err")" hush "no password is shown"
+for conninfo in "$stranger" 'host=x password=hush' 'postgresql:///x?password=hush' \
+	"host=x sslpassword = 'hush'"; do
+	refused 64 '--dbname.*DATABASE_URL, PGPASSWORD or ~/.pgpass' \
+		"a password among the arguments" -d "$conninfo"
+	unlike "$(cat "$tmp/err")" hush "and it is not shown"
+done
 refused 64 'malformed' "a malformed connection string" \
 	-d 'host=x password=hush hush2'
 unlike "$(cat "$tmp/err")" hush "nor here"

@@ -13,7 +13,7 @@ dump()
 	    grep -v 'restrict '
 }
 
-run apply-schema -d "$DATABASE_URL"
+run apply-schema
 is "$status" 0 "the schema applies"
 is "$(cat "$tmp/out")" "" "and prints nothing"
 unlike "$(cat "$tmp/err")" 'ERROR' "nor an error"
@@ -22,7 +22,7 @@ sql "INSERT INTO eth_option_quotes (timestamp, instrument_name) VALUES
 dump >"$tmp/first"
 applied=$(sql "SELECT string_agg(file || applied_at, ' ' ORDER BY file)
     FROM schema_version")
-run apply-schema -d "$DATABASE_URL"
+run apply-schema
 is "$status" 0 "it applies again"
 dump >"$tmp/second"
 diff "$tmp/first" "$tmp/second" >"$tmp/diff"
@@ -118,13 +118,23 @@ mkdir -p "$tmp/tree/scripts" "$tmp/tree/schema"
 cp "$srcdir/scripts/apply-schema" "$tmp/tree/scripts"
 cp "$srcdir/schema/001-meta.sql" "$tmp/tree/schema"
 echo 'CREATE TABLE half (a int); SELECT 1/0;' >"$tmp/tree/schema/002-half.sql"
-run "$tmp/tree/scripts/apply-schema" -d "$DATABASE_URL"
+run "$tmp/tree/scripts/apply-schema"
 is "$status" 69 "a file that fails is told by the exit code"
 like "$(cat "$tmp/err")" '002-half.sql was not applied' "and by its name"
 is "$(sql "SELECT to_regclass('half')")" "" "and leaves nothing"
 
 run apply-schema -d "postgresql://postgres@/nosuch?host=%2Fnonexistent"
 is "$status" 69 "no server: exit 69"
+for conninfo in postgresql://x:hush@/y postgresql:///y?password=hush \
+	'dbname=y password = hush'; do
+	run apply-schema -d "$conninfo"
+	is "$status" 64 "a password among the arguments: exit 64"
+	like "$(cat "$tmp/err")" 'DATABASE_URL, PGPASSWORD or ~/.pgpass' \
+		"and where it belongs"
+	unlike "$(cat "$tmp/err")" hush "but not shown"
+done
+DATABASE_URL='dbname=y password=hush' run apply-schema
+is "$status" 64 "one that psql would show: exit 64"
 run apply-schema --nosuch
 is "$status" 64 "an unknown option: exit 64"
 

@@ -46,7 +46,7 @@ database()
 
 apply_schema()
 {
-	apply-schema -d "$DATABASE_URL"
+	apply-schema
 }
 
 # sql STATEMENT...: unaligned, tuples only; columns between |.
