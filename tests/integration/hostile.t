@@ -18,7 +18,7 @@ client()
 	    --retry-delay 100ms --retry-max-delay 1s \
 	    >"$tmp/out" 2>"$tmp/err" &
 	client=$!
-	at_exit "kill $client 2>/dev/null"
+	at_exit "kill_pid TERM $client"
 }
 
 # Waits for the client; its exit in $status.

@@ -32,7 +32,7 @@ hold()
 {
 	psql -X -q -d "$DATABASE_URL" -c "SELECT pg_advisory_lock(42)" \
 		-c "SELECT pg_sleep(600)" >/dev/null 2>&1 &
-	at_exit "kill $! 2>/dev/null"
+	at_exit "kill_pid TERM $!"
 	wait_for '[ "$(sql "SELECT count(*) FROM pg_locks WHERE
 	    locktype = '\''advisory'\'' AND granted")" -ge 1 ]'
 }

@@ -143,7 +143,7 @@ stop_replay
 start_replay --rate 2000 --truth "$tmp/truth" --stall-after 0.5
 ws-probe "$(subscribe '"quote.BTC-PERPETUAL"')" >"$tmp/got" 2>&1 &
 client=$!
-at_exit "kill $client 2>/dev/null"
+at_exit "kill_pid TERM $client"
 wait_for 'grep -q stall "$tmp/truth"'
 tap_alive $client
 ok $? 'a stalled connection stays open'
@@ -175,7 +175,7 @@ until [ -s "$tmp/slow" ]; do
 	set -- "$large" "$large" "$large" "$large" "$large"
 	ws-probe -s "$@" "$@" "$@" "$@" >"$tmp/slow" 2>"$tmp/end" &
 	client=$!
-	at_exit "kill -9 $client 2>/dev/null"
+	at_exit "kill_pid KILL $client"
 	wait_for '[ -s "$tmp/slow" ] || ! tap_alive $client' || break
 done
 probe

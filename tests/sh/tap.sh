@@ -150,13 +150,21 @@ run()
 	status=$?
 }
 
+# kill_pid SIGNAL PID: if it is still a child of this shell; else its number may
+# be somebody else's by now.
+kill_pid()
+{
+	[ "$(ps -o ppid= -p "$2" | tr -d ' ')" = $$ ] || return 1
+	kill -s "$1" "$2" 2>/dev/null
+}
+
 # stop_pid PID: SIGTERM, and SIGKILL if it has not ended after 10 s; reaps.  A
 # process is to be known started (its ready line): between fork and exec the
 # shell's own handler swallows the signal.
 stop_pid()
 {
-	kill "$1" 2>/dev/null || return 0
-	wait_for "! tap_alive $1" 10 || kill -9 "$1" 2>/dev/null
+	kill_pid TERM "$1" || return 0
+	wait_for "! tap_alive $1" 10 || kill_pid KILL "$1"
 	wait "$1" 2>/dev/null
 }
 
