@@ -86,7 +86,7 @@ static const struct cli_option option_table[] = {
     {'r', "reject", "FILE",
 	"append rejected lines to FILE (default: say them on stderr)",
 	take_reject},
-    {'n', "batch-rows", "N", "commit at the latest every N rows (10000)",
+    {'n', "batch-rows", "N", "commit at the latest every N rows (50000)",
 	take_batch_rows},
     {0, "flush-interval", "DURATION",
 	"commit at the latest after DURATION (200ms)", take_flush},
@@ -211,7 +211,7 @@ static int run(struct program *p, const struct options *o, int reject_fd,
 
 int main(int argc, char **argv)
 {
-	struct options o = {.batch_rows = 10000,
+	struct options o = {.batch_rows = 50000,
 	    .flush_interval_ms = 200,
 	    .connect_timeout_ms = 10000,
 	    .wait_ms = 30000};

@@ -15,7 +15,7 @@
 
 #define LINE_MAX_BYTES ((size_t)1024 * 1024)
 /* Text and rows of one batch; there are two. */
-#define BATCH_BYTES ((size_t)6 * 1024 * 1024)
+#define BATCH_BYTES ((size_t)12 * 1024 * 1024)
 #define STOP_WAIT_MS 10000 /* well below systemd's patience, 90 s */
 /* A Ctrl-C stops the writer of a pipe too, and it writes its last lines. */
 #define DRAIN_MS 3000
