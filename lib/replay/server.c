@@ -117,7 +117,8 @@ static void market_run(struct server *s, int64_t now_us)
 		s->made += (unsigned)n;
 	}
 	/* What a slow machine cannot make in time it does not make at all. */
-	if (s->owed > (double)s->options->rate * BURST_US / 1e6 || enough(s))
+	if (s->owed >= 1 + (double)s->options->rate * BURST_US / 1e6 ||
+	    enough(s))
 		s->owed = 0;
 }
 
