@@ -24,14 +24,17 @@ int out_init(struct out *o, int fd, size_t cap, struct fault *fault)
 	memset(o, 0, sizeof(*o));
 	o->fd = fd;
 	o->cap = cap;
-	if (fstat(fd, &st) == -1)
+	o->saved_flags = fcntl(fd, F_GETFL);
+	if (fstat(fd, &st) == -1 || o->saved_flags == -1)
 		return fault_errno(fault, EX_IOERR, "standard output");
-	if (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)) {
-		o->saved_flags = fcntl(fd, F_GETFL);
-		if (o->saved_flags != -1 && !(o->saved_flags & O_NONBLOCK)) {
-			fcntl(fd, F_SETFL, o->saved_flags | O_NONBLOCK);
-			o->restore = true;
-		}
+	if ((o->saved_flags & O_ACCMODE) == O_RDONLY) {
+		errno = EBADF;
+		return fault_errno(fault, EX_IOERR, "standard output");
+	}
+	if ((S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)) &&
+	    !(o->saved_flags & O_NONBLOCK)) {
+		fcntl(fd, F_SETFL, o->saved_flags | O_NONBLOCK);
+		o->restore = true;
 	}
 	return 0;
 }
