@@ -31,6 +31,8 @@ struct stream {
 	struct loop_watch watch;       /* ours, once connected */
 	bool open;
 	bool tls;
+	bool loopback;
+	bool proxied; /* by an option */
 	bool permanent;
 	int64_t timeout_ms;
 	struct fault fault;
@@ -75,11 +77,12 @@ static int judge_url(
 
 	s->tls = strcasecmp(scheme, "wss") == 0 ||
 	         strcasecmp(scheme, "https") == 0;
+	s->loopback = is_loopback(host);
 	if (!s->tls && !plain)
 		return fault_set(fault, EX_CONFIG,
 		    "a URL begins with wss:// or https://, not %.20s://",
 		    scheme);
-	if (!s->tls && !is_loopback(host))
+	if (!s->tls && !s->loopback)
 		return fault_set(fault, EX_CONFIG,
 		    "%.200s: %.5s:// goes unencrypted and is for loopback "
 		    "only; use %ss://",
@@ -177,7 +180,14 @@ static void explain(struct stream *s, CURLcode code)
 	} else if (code == CURLE_COULDNT_RESOLVE_HOST) {
 		fault_set(
 		    &s->fault, EX_UNAVAILABLE, "the name cannot be resolved");
-	} else if (code == CURLE_COULDNT_CONNECT && os_errno != 0) {
+	} else if (strncmp(detail, "Unsupported proxy", 17) == 0) {
+		s->permanent = true;
+		fault_set(&s->fault, EX_CONFIG, "%s", detail);
+	} else if (code == CURLE_COULDNT_RESOLVE_PROXY) {
+		fault_set(&s->fault, EX_UNAVAILABLE,
+		    "the proxy's name cannot be resolved");
+	} else if (code == CURLE_COULDNT_CONNECT && os_errno != 0 &&
+		   !s->proxied) {
 		fault_set(&s->fault, EX_UNAVAILABLE, "cannot connect: %s",
 		    strerror((int)os_errno));
 	} else {
@@ -376,8 +386,9 @@ static CURLcode set_options(
 	SET(CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
 	SET(CURLOPT_HTTPPROXYTUNNEL, 1L);
-	if (o->proxy != NULL)
-		SET(CURLOPT_PROXY, o->proxy);
+	/* Nobody's proxy, of the environment, knows our loopback. */
+	if (o->proxy != NULL || s->loopback)
+		SET(CURLOPT_PROXY, o->proxy != NULL ? o->proxy : "");
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_TCP_NODELAY, 1L);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
@@ -441,6 +452,7 @@ struct stream *stream_new(struct loop *loop,
 	s->call = call;
 	s->arg = arg;
 	s->timeout_ms = options->connect_timeout_ms;
+	s->proxied = options->proxy != NULL;
 	s->timer = (struct loop_timer){.call = on_timer, .arg = s};
 	if (take_url(s, u, options->url, fault) == -1 ||
 	    begin(s, u, options, fault) == -1)
