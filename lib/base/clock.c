@@ -16,9 +16,16 @@ static int64_t read_us(clockid_t id)
 	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
+/* Of a machine that slept, the hole is as long as its sleep. */
+#ifdef CLOCK_BOOTTIME
+#define CLOCK_STEADY CLOCK_BOOTTIME
+#else
+#define CLOCK_STEADY CLOCK_MONOTONIC
+#endif
+
 int64_t clock_mono_us(void)
 {
-	return read_us(CLOCK_MONOTONIC);
+	return read_us(CLOCK_STEADY);
 }
 
 int64_t clock_mono_ms(void)
