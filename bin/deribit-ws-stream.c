@@ -242,7 +242,10 @@ static int take_environment(struct config *c, struct fault *fault)
 	value = environment("CURRENCY");
 	if (value == NULL || c->currencies > 0 || c->instruments > 0)
 		return 0;
-	snprintf(c->words, sizeof(c->words), "%s", value);
+	if ((size_t)snprintf(c->words, sizeof(c->words), "%s", value) >=
+	    sizeof(c->words))
+		return fault_set(fault, EX_USAGE,
+		    "CURRENCY is longer than %d characters", WORD_SIZE - 1);
 	for (word = strtok_r(c->words, ", ", &rest); word != NULL;
 	     word = strtok_r(NULL, ", ", &rest))
 		if (add_currency(c, word, fault) == -1)
