@@ -33,6 +33,7 @@ struct source {
 	struct record_head head;
 	bool wanted;
 	bool live;       /* acknowledged on the connection there is */
+	bool early;      /* its data came before that */
 	int64_t lost_ms; /* since when its data are missing, 0: they are not */
 	enum session_loss loss;
 	struct gap cut, overflow;

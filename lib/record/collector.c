@@ -53,6 +53,7 @@ static void on_acknowledged(void *arg, struct json_span channel)
 	if (s == NULL || !s->wanted || s->live)
 		return;
 	s->live = true;
+	s->early = false;
 	if (s->lost_ms != 0)
 		record_hole(f->c, s, clock_wall_us() / 1000);
 	s->lost_ms = 0;
@@ -155,9 +156,12 @@ static void on_lost(void *arg, enum session_loss loss, int64_t heard_ms)
 	for (i = f->first; i < f->first + f->n; i++) {
 		struct source *s = f->c->source[i];
 
-		if (!s->live)
+		if (!s->live && !s->early)
 			continue;
-		s->live = false;
+		s->live = s->early = false;
+		/* Lost before, and not confirmed since: one hole. */
+		if (s->lost_ms != 0)
+			continue;
 		s->loss = loss;
 		s->lost_ms = heard_ms != 0 ? heard_ms : clock_wall_us() / 1000;
 	}
@@ -190,6 +194,12 @@ static void free_sessions(struct collector *c)
 	}
 }
 
+/* poll(2) reports POLLERR, asked or not: the pipe's reader is gone. */
+static void watch_out(struct collector *c)
+{
+	c->watch.events = c->blocked ? POLLOUT : POLLERR;
+}
+
 static void write_out(struct collector *c)
 {
 	struct fault fault;
@@ -199,13 +209,22 @@ static void write_out(struct collector *c)
 		return;
 	}
 	c->blocked = out_pending(c->out);
-	c->watch.events = c->blocked ? POLLOUT : 0;
+	watch_out(c);
 }
 
-static void on_writable(void *arg, short revents)
+/* A reader that goes while there is nothing to write is noticed as well. */
+static void on_out(void *arg, short revents)
 {
-	(void)revents;
-	write_out(arg);
+	struct collector *c = arg;
+	struct fault fault;
+
+	if (c->blocked) {
+		write_out(c);
+	} else if (revents & POLLERR) {
+		c->out->closed = true;
+		fault_set(&fault, EX_IOERR, "standard output: the reader left");
+		end(c, &fault);
+	}
 }
 
 static void after_turn(void *arg, bool idle)
@@ -246,8 +265,9 @@ struct collector *collector_new(
 	ratelimit_init(&c->pace, PACE_CAPACITY, PACE_INTERVAL_MS);
 	buf_init(&c->line, LINE_MAX);
 	c->watch.fd = out->fd;
-	c->watch.call = on_writable;
+	c->watch.call = on_out;
 	c->watch.arg = c;
+	watch_out(c);
 	loop_watch_add(loop, &c->watch);
 	loop_after_turn(loop, after_turn, c);
 	return c;

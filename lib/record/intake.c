@@ -27,6 +27,14 @@ int64_t intake_stamp(struct collector *c)
 	return us;
 }
 
+/* Now, on the clock of the stamps, which never goes back. */
+static int64_t now_ms(const struct collector *c)
+{
+	int64_t us = clock_wall_us();
+
+	return (us > c->last_us ? us : c->last_us) / 1000;
+}
+
 bool intake_full(const struct collector *c)
 {
 	return c->options.count > 0 && c->records >= (uint64_t)c->options.count;
@@ -35,7 +43,7 @@ bool intake_full(const struct collector *c)
 /* The queue is full: what comes is counted until half of it is written. */
 static void overflow(struct collector *c, struct source *s)
 {
-	int64_t now_ms = clock_wall_us() / 1000;
+	int64_t at_ms = now_ms(c);
 	struct record_gap *what = &s->overflow.what;
 
 	if (!c->overflowing)
@@ -46,8 +54,8 @@ static void overflow(struct collector *c, struct source *s)
 	c->overflowing = true;
 	c->dropped++;
 	if (what->dropped++ == 0)
-		what->from_ms = now_ms;
-	what->to_ms = now_ms;
+		what->from_ms = at_ms;
+	what->to_ms = at_ms;
 }
 
 /* Room for a record in the queue, or NULL and the record is counted as lost. */
@@ -121,13 +129,14 @@ static bool check_sequence(struct collector *c, const struct source *s,
     struct instrument *i, const struct datum *d)
 {
 	int64_t former = i->sequence.max, seq;
-	int64_t now_ms = c->last_us / 1000;
+	int64_t at_ms;
 	enum sequence_is is;
 
 	if (!d->has_seq ||
 	    num_int64(d->seq.text.p, d->seq.text.len, &seq) != NUM_OK ||
 	    seq < 0 || seq > INT64_MAX / 2)
 		return true;
+	at_ms = now_ms(c);
 	is = sequence_take(&i->sequence, seq);
 	if (is == SEQUENCE_SEEN) {
 		c->repeated++;
@@ -135,12 +144,12 @@ static bool check_sequence(struct collector *c, const struct source *s,
 	}
 	if (is == SEQUENCE_JUMP) {
 		i->skipped.what.channel = s->name;
-		gaps_add(&c->gaps, &i->skipped, i->last_ms, now_ms, former + 1,
+		gaps_add(&c->gaps, &i->skipped, i->last_ms, at_ms, former + 1,
 		    seq - 1);
 	} else if (is == SEQUENCE_LATE) {
 		gap_fill(&i->skipped, seq);
 	}
-	i->last_ms = now_ms;
+	i->last_ms = at_ms;
 	return true;
 }
 
@@ -297,6 +306,8 @@ int intake(struct collector *c, struct rpc *m, struct fault *fault)
 	s = find_source(c, m->channel, fault);
 	if (s == NULL)
 		return -1;
+	if (!s->live)
+		s->early = true;
 	if (s->instrument != NULL && s->channel.id != CHANNEL_TRADES &&
 	    m->len <= LONG_DATA && json_peek(&m->json) == JSON_OBJECT)
 		return take_object(c, s, m, fault);

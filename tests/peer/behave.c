@@ -330,6 +330,14 @@ static void cut(struct talk *t)
 	hold(t);
 }
 
+/* A quote of a channel that is not confirmed yet, and the end. */
+static void early_cut(struct talk *t)
+{
+	send_quote(t);
+	shutdown(t->w.fd, SHUT_WR);
+	hold(t);
+}
+
 static void reset(struct talk *t)
 {
 	struct linger now = {.l_onoff = 1, .l_linger = 0};
@@ -434,6 +442,7 @@ const struct behaviour behaviours[] = {
     {"lone-continuation", STAGE_LIVE, lone_continuation},
     {"huge-message", STAGE_LIVE, huge_message},
     {"close-4000", STAGE_LIVE, close_4000},
+    {"early-cut", STAGE_SUBSCRIBE, early_cut},
     {"cut", STAGE_LIVE, cut},
     {"reset", STAGE_LIVE, reset},
     {"stall", STAGE_LIVE, hold},
