@@ -20,19 +20,28 @@ struct link {
 	void *reply;
 };
 
-/* Refuses an upgrade to another path, or beyond the limit; 0: go on. */
 static bool enough(const struct server *s)
 {
 	return s->options->count > 0 && s->made >= (uint64_t)s->options->count;
 }
 
+/* Whether all was sent and exit was asked for: of frames, when all who came have
+ * left. */
+static bool sent_all(const struct server *s)
+{
+	if (!s->options->exit)
+		return false;
+	return s->frames != NULL ? s->began && s->live == 0 : enough(s);
+}
+
+/* Refuses an upgrade to another path, or beyond the limit; 0: go on. */
 static int judge_upgrade(struct server *s, struct lws *wsi)
 {
 	char path[64] = "";
 
 	lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI);
 	/* Who comes when all was sent would wait for nothing. */
-	if (s->stopping || (s->options->exit && enough(s))) {
+	if (s->stopping || sent_all(s)) {
 		lws_return_http_status(wsi, 503, NULL);
 		return -1;
 	}
@@ -150,9 +159,7 @@ static void leave_one(struct conn *c, int64_t now_us)
 
 static void end_run(struct server *s, int64_t now_us)
 {
-	if (!s->options->exit || !s->began)
-		return;
-	if (s->frames == NULL && !enough(s))
+	if (!s->began || !sent_all(s))
 		return;
 	if (s->frames == NULL)
 		connections_each(s, close_one, now_us);

@@ -210,6 +210,21 @@ tail -n +2 "$tmp/got" | cmp - "$tmp/frames"
 ok $? 'frames arrive as they stand'
 wait_for '! tap_alive $REPLAY_PID'
 
+# A client that is back before the server has ended gets nothing a second time.
+echo '{"method":"subscription","params":{"channel":"quote.BTC-PERPETUAL","data":{"timestamp":1,"instrument_name":"BTC-PERPETUAL"}}}' >"$tmp/frames"
+: >"$tmp/quotes"
+for i in 1 2 3 4 5; do
+	start_replay --frames "$tmp/frames" --exit
+	deribit-ws-stream --quiet --instrument BTC-PERPETUAL --retry-delay 1ms \
+	    --retry-max-delay 1ms >>"$tmp/quotes" 2>"$tmp/err.$i" &
+	client=$!
+	at_exit "kill_pid TERM $client"
+	wait_for '! tap_alive $REPLAY_PID'
+	stop_pid "$client"
+done
+is "$(grep -c '"type":"quote"' "$tmp/quotes")" 5 \
+    'with --exit a file is sent once, however soon the client is back'
+
 # --- errors ---
 deribit-replay --frames "$tmp/nosuch" 2>"$tmp/err"
 is $? 66 'no frames, no input'
