@@ -25,8 +25,8 @@ static bool enough(const struct server *s)
 	return s->options->count > 0 && s->made >= (uint64_t)s->options->count;
 }
 
-/* Whether all was sent and exit was asked for: of frames, when all who came have
- * left. */
+/* Whether all was sent and exit was asked for: of frames, when all who came
+ * have left. */
 static bool sent_all(const struct server *s)
 {
 	if (!s->options->exit)
