@@ -222,6 +222,9 @@ static int plain_name(
 	if (json_decode(*name, b) == -1)
 		return fault_set(
 		    fault, EX_PROTOCOL, "a name in a message is too long");
+	if (memchr(buf_head(b), '\0', buf_used(b)) != NULL)
+		return fault_set(
+		    fault, EX_PROTOCOL, "a name in a message holds a NUL");
 	*name = (struct json_span){buf_head(b), buf_used(b)};
 	return 0;
 }

@@ -58,6 +58,38 @@ is "$(jq -r 'select(.type == "gap") | .reason + " " + .channel' "$tmp/out")" \
 	'disconnect quote.ETH-27MAR26-3000-C' \
 	'the channel whose data had come has its gap, the other had not begun'
 
+# ------------------------------------------------ no answer, half a message
+# again BEHAVIOUR SENTENCE: the first connection meets it, the second is good.
+again()
+{
+	start_peer "$1" 1
+	start_stream --url "$PEER_URL" --cacert "$PEER_CACERT" \
+		--channels quotes --reply-timeout 2s \
+		--instrument ETH-27MAR26-3000-C >"$tmp/out"
+	wait_for 'grep -q "^event 2 subscribed" "$tmp/peer.out" &&
+		grep -q "\"type\":\"quote\"" "$tmp/out"'
+	ok $? "$1: connects again, and records"
+	stop_pid "$STREAM_PID"
+	stop_peer
+	like "$(cat "$tmp/err")" "localhost:[0-9]+: $2; retry in" "$1: says why"
+}
+again no-answer 'no answer to subscribe'
+is "$(grep -c '"type":"gap"' "$tmp/out")" 0 'nothing had begun: no gap'
+again fragment-cut 'connection lost: the peer hung up'
+is "$(jq -r '.type + " " + .instrument_name' "$tmp/out" | sort | uniq -c |
+	tr -s ' ' | tr '\n' ';')" \
+	' 1 gap ETH-27MAR26-3000-C; 2 quote ETH-27MAR26-3000-C;' \
+	'of half a message nothing is written'
+
+trade 1 1000 | sed 's/"BTC-PERPETUAL"/"\\u0000"/' >"$tmp/frames"
+start_replay --frames "$tmp/frames"
+start_stream --instrument BTC-PERPETUAL >"$tmp/out"
+wait_for 'grep -q "retry in" "$tmp/err"'
+like "$(cat "$tmp/err")" 'localhost:[0-9]+: a name in a message holds a NUL; ' \
+	'an instrument that no name can be'
+stop_pid "$STREAM_PID"
+stop_replay
+
 # ------------------------------------------------------- a market that is slow
 start_replay --synthetic 7 --rate 3
 run timeout 60 deribit-ws-stream --instrument BTC-PERPETUAL --count 2

@@ -338,6 +338,20 @@ static void early_cut(struct talk *t)
 	hold(t);
 }
 
+/* Two pieces of a quote, of which nothing may be written. */
+static void fragment_cut(struct talk *t)
+{
+	static const char begin[] =
+	    "{\"jsonrpc\":\"2.0\",\"method\":\"subscription\",\"params\":{";
+	static const char more[] =
+	    "\"channel\":\"quote.X\",\"data\":{\"a\":1}}}";
+
+	wire_frame(&t->w, 0x01, begin, sizeof(begin) - 1);
+	wire_frame(&t->w, 0x00, more, sizeof(more) - 1);
+	shutdown(t->w.fd, SHUT_WR);
+	hold(t);
+}
+
 static void reset(struct talk *t)
 {
 	struct linger now = {.l_onoff = 1, .l_linger = 0};
@@ -442,7 +456,9 @@ const struct behaviour behaviours[] = {
     {"lone-continuation", STAGE_LIVE, lone_continuation},
     {"huge-message", STAGE_LIVE, huge_message},
     {"close-4000", STAGE_LIVE, close_4000},
+    {"no-answer", STAGE_SUBSCRIBE, hold},
     {"early-cut", STAGE_SUBSCRIBE, early_cut},
+    {"fragment-cut", STAGE_LIVE, fragment_cut},
     {"cut", STAGE_LIVE, cut},
     {"reset", STAGE_LIVE, reset},
     {"stall", STAGE_LIVE, hold},
