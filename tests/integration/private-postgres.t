@@ -61,6 +61,18 @@ private-postgres destroy "$dir"
 [ ! -e "$dir" ] && [ ! -e "$place" ]
 ok $? "and leaves nothing"
 
+# Two at once: the second finds what the first made.
+dir=$tmp/two
+private-postgres --fast start "$dir" 2>"$tmp/first" &
+first=$!
+run private-postgres --fast start "$dir"
+wait "$first"
+is "$? $status" '0 0' "two starts at once: both succeed" ||
+	tap_comment "$(cat "$tmp/first" "$tmp/err")"
+is "$(ask 'SELECT 1')" 1 "and it answers"
+is "$(find "$dir" -name 'data.*')" '' "with no cluster too many"
+private-postgres destroy "$dir"
+
 run private-postgres
 is "$status" 64 "no action: exit 64"
 run private-postgres start
