@@ -1,7 +1,12 @@
 #include "replay/server.h"
 
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -213,13 +218,71 @@ static void lws_says(int level, const char *line)
 		log_error("libwebsockets: %.*s", (int)len, line);
 }
 
+static int cannot_listen(const struct server *s, struct fault *fault)
+{
+	return fault_errno(fault, EX_UNAVAILABLE, "cannot listen on %s port %d",
+	    s->options->listen, (int)s->options->port);
+}
+
+/* Binds once, and lets go: libwebsockets does not tell why it cannot, and takes
+ * an address that is not ours for every address. */
+static int address_try(
+    const struct server *s, const struct addrinfo *a, struct fault *fault)
+{
+	int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+	int result = 0;
+
+	if (fd == -1)
+		return cannot_listen(s, fault);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(fd, a->ai_addr, a->ai_addrlen) == -1)
+		result = cannot_listen(s, fault);
+	close(fd);
+	return result;
+}
+
+/* Whether --listen can be, and whether it is an IPv6 address. */
+static int address_check(
+    const struct server *s, bool *is_ipv6, struct fault *fault)
+{
+	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+	    .ai_socktype = SOCK_STREAM};
+	struct addrinfo *a;
+	char port[16];
+	int result;
+
+	snprintf(port, sizeof(port), "%d", (int)s->options->port);
+	if (getaddrinfo(s->options->listen, port, &hints, &a) != 0)
+		return fault_set(fault, EX_USAGE,
+		    "--listen %.100s: an IPv4 or IPv6 address is needed",
+		    s->options->listen);
+	*is_ipv6 = a->ai_family == AF_INET6;
+	result = address_try(s, a, fault);
+	freeaddrinfo(a);
+	return result;
+}
+
+static int cannot_certify(const struct server_options *o, struct fault *fault)
+{
+	if (access(o->cert_file, R_OK) == -1)
+		return fault_errno(fault, EX_NOINPUT, "%s", o->cert_file);
+	if (access(o->key_file, R_OK) == -1)
+		return fault_errno(fault, EX_NOINPUT, "%s", o->key_file);
+	return fault_set(fault, EX_CONFIG,
+	    "%s and %s: no certificate and key, in PEM, that belong together",
+	    o->cert_file, o->key_file);
+}
+
 static int server_listen(struct server *s, struct fault *fault)
 {
 	/* No WebSocket pings of its own: the exchange sends none. */
 	static const lws_retry_bo_t quiet = {0};
 	struct lws_context_creation_info info = {0};
+	bool is_ipv6 = false;
 
-	lws_set_log_level(LLL_ERR, lws_says);
+	if (address_check(s, &is_ipv6, fault) == -1)
+		return -1;
+	lws_set_log_level(log_shows(LOG_LEVEL_DEBUG) ? LLL_ERR : 0, lws_says);
 	info.iface = s->options->listen;
 	info.port = (int)s->options->port;
 	info.protocols = protocols;
@@ -236,14 +299,16 @@ static int server_listen(struct server *s, struct fault *fault)
 	info.options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
 	               LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
 	               LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND;
+	/* Else an IPv4 address is taken for all of this machine's. */
+	if (!is_ipv6)
+		info.options |= LWS_SERVER_OPTION_DISABLE_IPV6;
 	s->context = lws_create_context(&info);
 	if (s->context == NULL)
 		return fault_set(fault, EX_OSERR, "libwebsockets cannot start");
 	s->vhost = lws_create_vhost(s->context, &info);
 	if (s->vhost == NULL)
-		return fault_set(fault, EX_UNAVAILABLE,
-		    "cannot listen on %s port %d", s->options->listen,
-		    (int)s->options->port);
+		return cannot_certify(s->options, fault);
+	lws_set_log_level(LLL_ERR, lws_says);
 	return 0;
 }
 

@@ -238,4 +238,43 @@ deribit-replay --port "$(echo "$DERIBIT_WS_URL" | tr -dc 0-9 | sed 's/2$//')" \
 is $? 69 'a port that is taken'
 stop_replay
 
+# --- where it listens ---
+# Whether a connection can be made: 7 is curl's "cannot connect".
+reaches()
+{
+	curl -sk --max-time 20 -o /dev/null \
+	    "https://$1:${DERIBIT_REST_URL##*:}/public/get_time"
+}
+
+start_replay --synthetic 1
+reaches 127.0.0.1
+is $? 0 'it listens on loopback'
+reaches 127.0.0.2
+is $? 7 'on that address only'
+port=${DERIBIT_REST_URL%/api/v2}
+port=${port##*:}
+
+# refused EXIT SENTENCE ARGUMENT...: one sentence, and nothing is served.
+refused()
+{
+	want=$1
+	sentence=$2
+	shift 2
+	run timeout 20 deribit-replay "$@"
+	is "$status $(cat "$tmp/err")" "$want deribit-replay: error: $sentence" \
+	    "$*: refused"
+}
+refused 69 "cannot listen on 127.0.0.1 port $port: Address already in use" \
+    --port "$port"
+refused 69 'cannot listen on 192.0.2.99 port 0: Cannot assign requested address' \
+    --listen 192.0.2.99
+refused 64 "--listen nonsense: an IPv4 or IPv6 address is needed
+Try 'deribit-replay --help'." --listen nonsense
+refused 66 "$tmp/nosuch: No such file or directory" \
+    --cert "$tmp/nosuch" --key "$tmp/nosuch"
+echo no >"$tmp/pem"
+refused 78 "$tmp/pem and $tmp/pem: no certificate and key, in PEM, that belong\
+ together" --cert "$tmp/pem" --key "$tmp/pem"
+stop_replay
+
 done_testing
