@@ -34,6 +34,14 @@ all=$(sed -n 's/^ eth_option_quotes *|[^|]*| *\([0-9]*\) .*/\1/p' "$tmp/out")
 [ "${all:-0}" -gt "${first:-0}" ]
 ok $? "with the former rows ($first) among all ($all)"
 
+# The reader leaves when the market is on: the market goes too.
+{ ./scripts/quickstart --synthetic 2>"$tmp/err"; echo $? >"$tmp/ended"; } |
+    sed 4q >"$tmp/out"
+wait_for '[ -s "$tmp/ended" ]'
+is "$(cat "$tmp/ended")" 141 "without a reader it ends: exit 141"
+is "$(find /proc/[0-9]*/exe -lname "$tmp/tree/*" 2>/dev/null)" '' \
+    "and leaves no process behind"
+
 run ./scripts/quickstart --seconds never
 is "$status" 64 "a number that is none: exit 64"
 run ./scripts/private-postgres status var
