@@ -1,6 +1,7 @@
 #include "io/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -228,6 +229,19 @@ static int take(const struct cli_option *o, void *config, const char *value,
 	}
 }
 
+/* Else the first socket would take the place of a descriptor that is closed,
+ * and be read as standard input.  Opened the wrong way round, stdin and stdout
+ * fail as a closed one does; what stderr is told goes nowhere. */
+static void fill_descriptors(void)
+{
+	static const int ways[] = {O_WRONLY, O_RDONLY, O_WRONLY};
+
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) == -1 && errno == EBADF &&
+		    open("/dev/null", ways[fd]) == -1)
+			return;
+}
+
 int cli_parse(const struct cli *cli, int argc, char **argv, void *config,
     struct fault *fault)
 {
@@ -237,6 +251,7 @@ int cli_parse(const struct cli *cli, int argc, char **argv, void *config,
 	size_t n = options_all(cli, all);
 	int c;
 
+	fill_descriptors();
 	getopt_tables(all, n, longs, shorts);
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {

@@ -1,7 +1,8 @@
 /*
  * Command lines.  One table of options per tool feeds the parser, --help, the
  * did-you-mean, and (through --help) the test that the man page names each.
- * --help, --version, --verbose and --quiet are the library's own.
+ * --help, --version, --verbose and --quiet are the library's own.  Standard
+ * descriptors that are closed stay unusable but are taken.
  */
 #ifndef IO_CLI_H
 #define IO_CLI_H

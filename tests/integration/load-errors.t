@@ -43,6 +43,12 @@ refused 73 'nowhere' "a reject file that cannot be" \
 	--reject /nowhere/file mine
 is "$(sql "SELECT count(*) FROM mine")" 0 "and nothing was loaded"
 
+tsdb-load mine <&- >"$tmp/out" 2>"$tmp/err"
+is $? 74 "standard input is closed: exit 74"
+like "$(cat "$tmp/err")" 'standard input: Bad file descriptor' "says so"
+printf '%s\n' "$quote" | tsdb-load nosuch >&- 2>&-
+is $? 78 "the other two are closed"
+
 # --- the database ---
 refused 69 'No such file or directory' "no server" \
 	--wait 0 -d "host=$tmp dbname=x"
