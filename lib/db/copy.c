@@ -89,6 +89,7 @@ static int choose_columns(
     struct copy_sink *s, const struct shape *leaf, struct fault *fault)
 {
 	const struct catalog_table *t = s->table;
+	bool any = false;
 
 	for (size_t i = 0; i < t->column_count; i++) {
 		const struct catalog_column *c = &t->columns[i];
@@ -98,11 +99,12 @@ static int choose_columns(
 			return fault_set(fault, EX_CONFIG,
 			    "%s: column %s: the type %s is not supported",
 			    t->name, c->name, c->type_name);
+		any |= carried;
 		if (carried ||
 		    (!c->has_default && c->form.type != VALUE_UNSUPPORTED))
 			s->columns[s->count++] = (int)i;
 	}
-	if (s->count == 0)
+	if (!any) /* a row of NULLs tells nothing */
 		return fault_set(
 		    fault, EX_DATAERR, "no member is a column of %s", t->name);
 	return 0;

@@ -90,6 +90,14 @@ load --quiet eth_option_quotes <"$tmp/in"
 like "$(cat "$tmp/err")" 'line 1: best_bid_price: a string' \
 	"without a file they are on stderr, also with --quiet"
 
+sql "CREATE TABLE own (a int, b text)"
+printf '{}\n{"c":1}\n{"a":null}\n' >"$tmp/in"
+load --reject "$tmp/reject3" own <"$tmp/in"
+is "$status $(jq -r .reason "$tmp/reject3" | tr '\n' ';')" \
+	"65 no member is a column of own;no member is a column of own;" \
+	"a line without any column is no row of NULLs"
+is "$(sql "SELECT count(*) FROM own")" 1 "one with a null is"
+
 # --- rows that only the database can refuse ---
 sql "CREATE TABLE checked (n int UNIQUE, v int CHECK (v <> 7),
 	w int REFERENCES checked (n) DEFERRABLE INITIALLY DEFERRED, m numeric(3))"
