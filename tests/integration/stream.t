@@ -192,6 +192,9 @@ wait_for "grep -q '\"reason\":\"stall\"' '$tmp/out'" 60
 ok $? 'an exchange that falls silent leaves a gap'
 like "$(cat "$tmp/err")" 'no heartbeat for 1 s; retry in ' 'and a sentence'
 end_stream
+jq -es 'map(select(.reason == "stall") | .to - .from) | length > 0 and
+	all(. >= 990)' "$tmp/out" >"$tmp/jq"
+ok $? 'the gap begins with the silence, not when it was noticed'
 stop_replay
 
 # ------------------------------------------------- a reader that is too slow
