@@ -340,7 +340,8 @@ static void test_decode(void)
 	buf_free(&b);
 }
 
-/* Every character, escaped, is what UTF-8 says it is. */
+/* Every character, escaped, is what UTF-8 says it is; half of a pair is U+FFFD.
+ */
 static void test_decode_all(void)
 {
 	char escape[13], bytes[4];
@@ -349,11 +350,10 @@ static void test_decode_all(void)
 
 	buf_init(&b, 100);
 	for (uint32_t code = 0; code < 0x110000; code++) {
-		size_t len = utf8_encode(code, bytes);
+		bool half = code >= 0xd800 && code <= 0xdfff;
+		size_t len = utf8_encode(half ? 0xfffd : code, bytes);
 		uint32_t rest = code - 0x10000;
 
-		if (code >= 0xd800 && code <= 0xdfff)
-			continue;
 		if (code < 0x10000)
 			snprintf(
 			    escape, sizeof(escape), "\\u%04X", (unsigned)code);
