@@ -1,6 +1,5 @@
 #include "base/log.h"
 
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,23 +10,8 @@ static const char *log_name = "deribit-tools";
 static enum log_level log_shown = LOG_LEVEL_INFO;
 static int log_journal;
 
-/* A tool may be started without its standard descriptors.  The first file or
- * socket that it opens would then be one of them, and what it says go there.
- * In their place stands what can neither be read nor written. */
-static void hold_descriptors(void)
-{
-	int fd;
-
-	do {
-		fd = open("/dev/null", O_PATH);
-	} while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
-}
-
 void log_open(const char *tool)
 {
-	hold_descriptors();
 	log_name = tool;
 	log_journal = getenv("JOURNAL_STREAM") != NULL && !isatty(2);
 }
