@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "deribit/chain.h"
 #include "deribit/rest.h"
 #include "io/cli.h"
+#include "io/loop.h"
 
 #define DAY_MS 86400000
 #define AT(kind_of, member) \
@@ -86,7 +88,8 @@ static const struct cli cli = {
 
 static void on_signal(int sig)
 {
-	(void)sig;
+	if (loop_signal_again())
+		_exit(128 + sig);
 	stop = 1;
 }
 
@@ -94,10 +97,10 @@ static void on_signal(int sig)
  * write goes on: no line is cut. */
 static void signals_catch(void)
 {
-	struct sigaction sa = {.sa_handler = on_signal,
-	    .sa_flags = (int)SA_RESETHAND | SA_RESTART};
+	struct sigaction sa = {
+	    .sa_handler = on_signal, .sa_flags = (int)SA_RESTART};
 
-	sigemptyset(&sa.sa_mask);
+	sigfillset(&sa.sa_mask);
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);

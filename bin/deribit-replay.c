@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/cli.h"
+#include "io/loop.h"
 #include "replay/cert.h"
 #include "replay/server.h"
 
@@ -264,7 +265,7 @@ static void on_signal(int sig)
 {
 	if (sig == SIGUSR1)
 		reporting = 1;
-	else if (stopping)
+	else if (loop_signal_again())
 		_exit(128 + sig);
 	else
 		stopping = 1;
@@ -274,7 +275,7 @@ static void catch_signals(void)
 {
 	struct sigaction a = {.sa_handler = on_signal};
 
-	sigemptyset(&a.sa_mask);
+	sigfillset(&a.sa_mask);
 	sigaction(SIGTERM, &a, NULL);
 	sigaction(SIGINT, &a, NULL);
 	sigaction(SIGUSR1, &a, NULL);

@@ -19,6 +19,7 @@
 #include "deribit/name.h"
 #include "deribit/rest.h"
 #include "io/cli.h"
+#include "io/loop.h"
 #include "record/collector.h"
 #include "record/wants.h"
 
@@ -329,7 +330,8 @@ static int add_channels(
 
 static void on_early_signal(int sig)
 {
-	(void)sig;
+	if (loop_signal_again())
+		_exit(128 + sig);
 	stop_fetching = 1;
 }
 
@@ -337,10 +339,9 @@ static void on_early_signal(int sig)
  * away. */
 static void catch_early(void)
 {
-	struct sigaction sa = {
-	    .sa_handler = on_early_signal, .sa_flags = (int)SA_RESETHAND};
+	struct sigaction sa = {.sa_handler = on_early_signal};
 
-	sigemptyset(&sa.sa_mask);
+	sigfillset(&sa.sa_mask);
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);

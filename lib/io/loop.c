@@ -9,6 +9,8 @@
 
 #include "base/clock.h"
 
+#define SAME_WISH_MS 500
+
 struct loop {
 	struct loop_watch *watches;
 	struct loop_timer *timers;
@@ -28,7 +30,7 @@ struct loop {
 
 /* Signal handlers know nothing but this pipe. */
 static int signal_pipe[2] = {-1, -1};
-static volatile sig_atomic_t signal_stopping;
+static volatile int64_t signal_first_ms; /* 0: none came */
 
 struct loop *loop_new(void)
 {
@@ -46,7 +48,7 @@ void loop_free(struct loop *l)
 		close(signal_pipe[0]);
 		close(signal_pipe[1]);
 		signal_pipe[0] = signal_pipe[1] = -1;
-		signal_stopping = 0;
+		signal_first_ms = 0;
 	}
 	free(l->polled);
 	free(l->owner);
@@ -113,16 +115,22 @@ void loop_timer_cancel(struct loop *l, struct loop_timer *t)
 	t->linked = false;
 }
 
+bool loop_signal_again(void)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	if (signal_first_ms == 0)
+		signal_first_ms = now_ms;
+	return now_ms - signal_first_ms > SAME_WISH_MS;
+}
+
 static void on_signal(int sig)
 {
 	int saved = errno;
 	unsigned char byte = (unsigned char)sig;
 
-	if (sig != SIGUSR1) {
-		if (signal_stopping)
-			_exit(128 + sig);
-		signal_stopping = 1;
-	}
+	if (sig != SIGUSR1 && loop_signal_again())
+		_exit(128 + sig);
 	if (write(signal_pipe[1], &byte, 1) == -1 && errno != EAGAIN)
 		_exit(128 + sig);
 	errno = saved;
@@ -162,7 +170,8 @@ int loop_signals(struct loop *l, void (*stop)(void *arg, int sig),
 	    .call = signals_read,
 	    .arg = l};
 	loop_watch_add(l, &l->signals);
-	sigemptyset(&action.sa_mask);
+	/* One handler at a time: they share what they keep. */
+	sigfillset(&action.sa_mask);
 	action.sa_flags = SA_RESTART;
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);

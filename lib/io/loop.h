@@ -46,9 +46,14 @@ void loop_watch_remove(struct loop *l, struct loop_watch *w);
 void loop_timer_set(struct loop *l, struct loop_timer *t, int64_t at_ms);
 void loop_timer_cancel(struct loop *l, struct loop_timer *t);
 
-/* SIGTERM and SIGINT: the first calls stop(arg), a second one ends the process
- * at once with 128 + signal.  SIGUSR1 calls report(arg) (may be NULL).  SIGPIPE
- * is ignored: writes answer EPIPE.  One loop a process. */
+/* For handlers of SIGTERM and SIGINT: false for the first wish to end, true for
+ * another.  What comes within half a second is the same wish: timeout(1) and
+ * some shells tell the process and then its group.  Async-signal-safe. */
+bool loop_signal_again(void);
+
+/* SIGTERM and SIGINT: the first calls stop(arg), a second one (as above) ends
+ * the process at once with 128 + signal.  SIGUSR1 calls report(arg) (may be
+ * NULL).  SIGPIPE is ignored: writes answer EPIPE.  One loop a process. */
 int loop_signals(struct loop *l, void (*stop)(void *arg, int sig),
     void (*report)(void *arg), void *arg, struct fault *fault);
 

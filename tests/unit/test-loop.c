@@ -133,6 +133,7 @@ static void signals(void)
 	loop_timer_set(loop, &t, clock_mono_ms());
 	loop_run(loop, &fault);
 	is_int(reported, 1, "SIGUSR1 reports");
+	ok(!loop_signal_again(), "a signal at once after is the same wish");
 	is_int(stopped, SIGTERM, "SIGTERM stops");
 }
 
