@@ -158,7 +158,7 @@ COMMENT ON COLUMN collection_gaps.to_seq IS
 COMMENT ON COLUMN collection_gaps.reason IS
 	'disconnect, stall, sequence (a trade_seq was skipped) or overflow (our reader was too slow).';
 COMMENT ON COLUMN collection_gaps.dropped IS
-	'Messages lost to an overflow.';
+	'Records lost to an overflow.';
 COMMENT ON COLUMN collection_gaps.repaired IS
 	'Whether what was missing has been fetched.';
 COMMENT ON COLUMN collection_gaps.received_at IS

@@ -34,6 +34,16 @@ all=$(sed -n 's/^ eth_option_quotes *|[^|]*| *\([0-9]*\) .*/\1/p' "$tmp/out")
 [ "${all:-0}" -gt "${first:-0}" ]
 ok $? "with the former rows ($first) among all ($all)"
 
+like "$(cat "$tmp/out")" '^Invented prices are in ./var' "and says that they are invented"
+
+# As if they had been recorded.
+url=$(./scripts/private-postgres url var)
+psql -X -q -d "$url" -c 'COMMENT ON DATABASE crypto_data IS NULL'
+run ./scripts/quickstart --seconds 2 --synthetic </dev/null
+is "$status" 78 "where prices were recorded, invented ones are refused"
+like "$(cat "$tmp/err")" 'var holds recorded prices' "with a sentence"
+psql -X -q -d "$url" -c "COMMENT ON DATABASE crypto_data IS 'Invented'"
+
 # The reader leaves when the market is on: the market goes too.
 { ./scripts/quickstart --synthetic 2>"$tmp/err"; echo $? >"$tmp/ended"; } |
     sed 4q >"$tmp/out"
