@@ -41,14 +41,14 @@ void loop_free(struct loop *l)
 {
 	if (l == NULL)
 		return;
+	/* The handlers stay: an echo of the first signal may still come, and
+	 * must not change how the program ends. */
 	if (l->signals.linked) {
-		signal(SIGTERM, SIG_DFL);
-		signal(SIGINT, SIG_DFL);
-		signal(SIGUSR1, SIG_DFL);
-		close(signal_pipe[0]);
-		close(signal_pipe[1]);
+		int reader = signal_pipe[0], writer = signal_pipe[1];
+
 		signal_pipe[0] = signal_pipe[1] = -1;
-		signal_first_ms = 0;
+		close(reader);
+		close(writer);
 	}
 	free(l->polled);
 	free(l->owner);
@@ -131,7 +131,8 @@ static void on_signal(int sig)
 
 	if (sig != SIGUSR1 && loop_signal_again())
 		_exit(128 + sig);
-	if (write(signal_pipe[1], &byte, 1) == -1 && errno != EAGAIN)
+	if (signal_pipe[1] != -1 && write(signal_pipe[1], &byte, 1) == -1 &&
+	    errno != EAGAIN)
 		_exit(128 + sig);
 	errno = saved;
 }

@@ -145,5 +145,7 @@ int main(void)
 	timers();
 	signals();
 	loop_free(loop);
+	raise(SIGTERM);
+	ok(true, "an echo of the signal ends nothing when the loop is gone");
 	return done_testing();
 }
