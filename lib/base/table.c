@@ -95,3 +95,39 @@ int table_add(struct table *t, const char *key, size_t len, void *value)
 	t->n++;
 	return 0;
 }
+
+/* What follows in the run moves up, so that no search ends early; what stands
+ * between its home and the hole stays. */
+static void close_up(struct table *t, size_t hole)
+{
+	size_t mask = t->size - 1;
+	size_t i = hole;
+
+	for (;;) {
+		i = (i + 1) & mask;
+		if (t->slot[i].value == NULL)
+			break;
+		if (((i - (size_t)t->slot[i].hash) & mask) >=
+		    ((i - hole) & mask)) {
+			t->slot[hole] = t->slot[i];
+			hole = i;
+		}
+	}
+	t->slot[hole] = (struct table_slot){0};
+}
+
+void *table_remove(struct table *t, const char *key, size_t len)
+{
+	struct table_slot *s;
+	void *value;
+
+	if (t->size == 0)
+		return NULL;
+	s = probe(t, hash(t, key, len), key, len);
+	value = s->value;
+	if (value != NULL) {
+		close_up(t, (size_t)(s - t->slot));
+		t->n--;
+	}
+	return value;
+}

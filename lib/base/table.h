@@ -1,6 +1,6 @@
 /*
- * A hash table from bytes to a pointer; nothing is ever taken out.  Keys and
- * values are *borrowed*: they live in their owners' structs.
+ * A hash table from bytes to a pointer.  Keys and values are *borrowed*: they
+ * live in their owners' structs.
  */
 #ifndef BASE_TABLE_H
 #define BASE_TABLE_H
@@ -25,5 +25,8 @@ void *table_find(const struct table *t, const char *key, size_t len);
 
 /* Adds a key that is not there yet.  -1: no memory. */
 int table_add(struct table *t, const char *key, size_t len, void *value);
+
+/* Takes the key out; its value, or NULL if it is not there. */
+void *table_remove(struct table *t, const char *key, size_t len);
 
 #endif
