@@ -132,6 +132,9 @@ static void test_lost(void)
 	is_int(change(&b, 0, 10), BOOK_SNAPSHOT, "a new book begins at 0");
 	is_int(book_take(&b, &(struct book_message){false, true, 11, false, 0}),
 	    BOOK_GAP, "a change that names none");
+	snapshot(&b, 0);
+	is_int(book_take(&b, &(struct book_message){false, true, 1, false, 0}),
+	    BOOK_GAP, "not even behind a snapshot of 0");
 }
 
 /*
