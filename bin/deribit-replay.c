@@ -25,9 +25,15 @@
 
 struct config {
 	struct server_options server;
-	const char *cert, *key, *ca_file, *frames, *ready_file, *truth;
+	const char *cert, *key, *ca_file, *frames, *ready_file, *truth, *ledger;
 	bool synthetic;
-	int64_t seed, now_ms;
+	int64_t list_every_us, expire_every_us, open_after_us;
+	int64_t interest_every_us;
+	struct faults faults;
+	struct auth auth;
+	const char *credentials;
+	bool own_seed; /* of the faults */
+	int64_t seed, fault_seed, now_ms;
 };
 
 static volatile sig_atomic_t stopping, reporting;
@@ -89,6 +95,29 @@ static int take_stall(void *config, const char *value, struct fault *fault)
 	    "stall-after", value, 1e6, &c->server.stall_after_us, fault);
 }
 
+static int take_fault(void *config, const char *value, struct fault *fault)
+{
+	return faults_add(&((struct config *)config)->faults, value, fault);
+}
+
+static int take_fault_seed(void *config, const char *value, struct fault *fault)
+{
+	struct config *c = config;
+
+	c->own_seed = true;
+	return cli_integer(
+	    "fault-seed", value, 0, INT64_MAX, &c->fault_seed, fault);
+}
+
+static int take_fault_after(
+    void *config, const char *value, struct fault *fault)
+{
+	struct config *c = config;
+
+	return take_seconds(
+	    "fault-after", value, 1e6, &c->faults.after_us, fault);
+}
+
 static int take_grace(void *config, const char *value, struct fault *fault)
 {
 	struct config *c = config;
@@ -113,6 +142,36 @@ static int take_idle(void *config, const char *value, struct fault *fault)
 	    "idle-timeout", value, 1e3, &c->server.rules.idle_ms, fault);
 }
 
+static int take_list(void *config, const char *value, struct fault *fault)
+{
+	struct config *c = config;
+
+	return take_seconds("list-every", value, 1e6, &c->list_every_us, fault);
+}
+
+static int take_expire(void *config, const char *value, struct fault *fault)
+{
+	struct config *c = config;
+
+	return take_seconds(
+	    "expire-every", value, 1e6, &c->expire_every_us, fault);
+}
+
+static int take_open(void *config, const char *value, struct fault *fault)
+{
+	struct config *c = config;
+
+	return take_seconds("open-after", value, 1e6, &c->open_after_us, fault);
+}
+
+static int take_interest(void *config, const char *value, struct fault *fault)
+{
+	struct config *c = config;
+
+	return take_seconds(
+	    "interest-every", value, 1e6, &c->interest_every_us, fault);
+}
+
 static const struct cli_option options[] = {
     {'s', "synthetic", "SEED", "make up a market from this number (default: 1)",
 	.take = take_synthetic},
@@ -126,9 +185,20 @@ static const struct cli_option options[] = {
 	AT(CLI_INTEGER, server.rate), .max = 10000000},
     {'n', "count", "N", "stop making messages after N",
 	AT(CLI_INTEGER, server.count), .max = INT64_MAX},
+    {0, "always", NULL, "the market goes on when nobody listens",
+	AT(CLI_FLAG, server.always)},
     {0, "exit", NULL, "end when all was sent", AT(CLI_FLAG, server.exit)},
     {0, "now", "TIME", "expiries follow this time (default: now)",
 	.take = take_now},
+    {0, "list-every", "S", "list a new option each S seconds",
+	.take = take_list},
+    {0, "expire-every", "S", "let an option expire each S seconds",
+	.take = take_expire},
+    {0, "open-after", "S", "a new option is open S seconds after its creation",
+	.take = take_open},
+    {0, "interest-every", "S",
+	"let an option have the largest open interest each S seconds",
+	.take = take_interest},
     {'p', "port", "N", "TCP port (default: 0, any free one)",
 	AT(CLI_INTEGER, server.port), .max = 65535},
     {0, "listen", "ADDRESS", "address to listen on (default: 127.0.0.1)",
@@ -142,12 +212,26 @@ static const struct cli_option options[] = {
 	AT(CLI_TEXT, ready_file)},
     {0, "truth", "FILE", "record every message that was really sent",
 	AT(CLI_TEXT, truth)},
+    {0, "ledger", "FILE", "record every trade that the market makes",
+	AT(CLI_TEXT, ledger)},
     {0, "cut-every", "S", "cut every connection each S seconds",
 	.take = take_cut},
     {0, "stall-after", "S", "fall silent after S seconds of a connection",
 	.take = take_stall},
     {0, "drop", "N", "leave out every Nth notification",
 	AT(CLI_INTEGER, server.drop_every), .max = INT64_MAX},
+    {0, "fault", "KIND", "do harm: KIND:KEY=VALUE,..., see the manual",
+	.take = take_fault},
+    {0, "fault-seed", "N", "draw faults from N (default: the market's seed)",
+	.take = take_fault_seed},
+    {0, "fault-count", "N", "no more faults after N",
+	AT(CLI_INTEGER, faults.limit), .max = INT64_MAX},
+    {0, "fault-after", "S", "no fault before S seconds of subscription",
+	.take = take_fault_after},
+    {0, "credentials", "FILE", "client id and secret, a line each",
+	AT(CLI_TEXT, credentials)},
+    {0, "token-life", "S", "seconds that a token lasts (default: 900)",
+	AT(CLI_INTEGER, auth.life_s), .min = 1, .max = 31536000},
     {0, "queue-max", "SIZE", "drop a client that lags by more (default: 4M)",
 	AT(CLI_SIZE, server.queue_max), .min = 4096, .max = INT64_C(1) << 25},
     {0, "heartbeat-min", "S", "shortest heartbeat granted (default: 10)",
@@ -282,7 +366,29 @@ static void catch_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static void report(const struct server *server)
+static void report_faults(const struct faults *f)
+{
+	for (int k = 0; k < FAULTS_KINDS; k++)
+		if (f->done[k] > 0)
+			fprintf(stderr, ", %s %llu",
+			    faults_name((enum faults_kind)k),
+			    (unsigned long long)f->done[k]);
+}
+
+static void report_calls(const struct server *server)
+{
+	const char *name;
+	uint64_t called;
+
+	for (size_t n = 0; (name = server_called(server, n, &called)) != NULL;
+	     n++)
+		if (called > 0)
+			fprintf(stderr, ", %s %llu", name,
+			    (unsigned long long)called);
+	fputs("\n", stderr);
+}
+
+static void report(const struct server *server, const struct faults *f)
 {
 	struct server_stats s;
 
@@ -291,24 +397,30 @@ static void report(const struct server *server)
 	    "deribit-replay: %u of %llu connections live, %llu refused; "
 	    "%llu requests, %llu errors; %llu messages made, %llu sent "
 	    "(%llu bytes), %llu dropped; %llu cuts, %llu stalls, "
-	    "%llu too slow, %llu heartbeats unanswered\n",
+	    "%llu too slow, %llu heartbeats unanswered; %llu calls limited, "
+	    "%llu upgrades a second at most; %llu faults",
 	    s.live, (unsigned long long)s.connections,
 	    (unsigned long long)s.refused, (unsigned long long)s.requests,
 	    (unsigned long long)s.errors, (unsigned long long)s.made,
 	    (unsigned long long)s.sent, (unsigned long long)s.bytes,
 	    (unsigned long long)s.dropped, (unsigned long long)s.cuts,
 	    (unsigned long long)s.stalls, (unsigned long long)s.too_slow,
-	    (unsigned long long)s.unanswered);
+	    (unsigned long long)s.unanswered, (unsigned long long)s.limited,
+	    (unsigned long long)s.knocking, (unsigned long long)f->done_all);
+	report_faults(f);
+	report_calls(server);
 }
 
-static void serve(struct server *server, struct truth *truth)
+static void serve(const struct config *c, struct server *server,
+    struct truth *truth, struct truth *ledger)
 {
 	while (!stopping && server_turn(server) == 1) {
 		if (!reporting)
 			continue;
 		reporting = 0;
 		truth_flush(truth);
-		report(server);
+		truth_flush(ledger);
+		report(server, &c->faults);
 	}
 	server_stop(server);
 }
@@ -317,7 +429,7 @@ static int run(struct config *c, struct scratch *t, struct fault *fault)
 {
 	struct market *market;
 	struct frames frames = {0};
-	struct truth truth = {0};
+	struct truth truth = {0}, ledger = {0};
 	struct server *server = NULL;
 	int r = -1;
 
@@ -325,17 +437,29 @@ static int run(struct config *c, struct scratch *t, struct fault *fault)
 	if (market == NULL || certify(c, t, fault) == -1 ||
 	    (c->frames != NULL &&
 		frames_open(&frames, c->frames, fault) == -1) ||
-	    truth_open(&truth, c->truth, fault) == -1)
+	    truth_open(&truth, c->truth, fault) == -1 ||
+	    (c->credentials != NULL &&
+		auth_read(&c->auth, c->credentials, fault) == -1) ||
+	    truth_open(&ledger, c->ledger, fault) == -1)
 		goto out;
+	market_live(market, c->list_every_us, c->expire_every_us);
+	market_news(market, c->open_after_us, c->interest_every_us);
+	c->server.ledger = &ledger;
+	c->server.faults = &c->faults;
+	c->server.auth = &c->auth;
+	faults_seed(
+	    &c->faults, (uint64_t)(c->own_seed ? c->fault_seed : c->seed));
 	server = server_new(
 	    &c->server, market, c->frames ? &frames : NULL, &truth, fault);
 	if (server == NULL || ready(c, server_port(server), fault) == -1)
 		goto out;
-	serve(server, &truth);
+	serve(c, server, &truth, &ledger);
 	r = 0;
 out:
 	server_free(server);
 	if (truth_close(&truth, r == 0 ? fault : NULL) == -1)
+		r = -1;
+	if (truth_close(&ledger, r == 0 ? fault : NULL) == -1)
 		r = -1;
 	frames_close(&frames);
 	market_free(market);
@@ -344,12 +468,13 @@ out:
 
 int main(int argc, char **argv)
 {
-	struct config c = {
+	static struct config c = {
 	    .server = {.listen = "127.0.0.1",
 		.rate = 500,
 		.queue_max = 4 << 20,
 		.rules = {10000, 10000, 60000}},
 	    .seed = 1,
+	    .auth = {.life_s = 900},
 	};
 	struct scratch t = {.dir = ""};
 	struct fault fault;

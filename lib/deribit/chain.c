@@ -16,7 +16,6 @@
 
 #define REPLY_MAX ((size_t)64 << 20)
 #define CACHE_AGE_US (INT64_C(3600) * 1000000)
-#define CURRENCY_MAX 20
 
 /* A reply's result, from the disk or the exchange. */
 struct reply {
@@ -37,8 +36,8 @@ struct work {
 	struct chain *chain;
 	size_t size; /* of chain->instrument */
 	struct fault *fault;
-	char base[CURRENCY_MAX + 1];
-	char filter[CURRENCY_MAX + 1]; /* the currency parameter */
+	char base[CHAIN_CURRENCY_MAX + 1];
+	char filter[CHAIN_CURRENCY_MAX + 1]; /* the currency parameter */
 	struct reply instruments, summary;
 	struct summary_row *row; /* sorted by name */
 	size_t nrow;
@@ -59,7 +58,7 @@ static bool is_currency(const char *text)
 	for (i = 0; i < len; i++)
 		if (!isalnum((unsigned char)text[i]))
 			return false;
-	return len > 0 && len <= CURRENCY_MAX;
+	return len > 0 && len <= CHAIN_CURRENCY_MAX;
 }
 
 static void upper(const char *text, char *out, size_t size)
@@ -105,9 +104,7 @@ int chain_query_check(const struct chain_query *q, struct fault *fault)
 	return 0;
 }
 
-/* The exchange's currency parameter filters by settlement currency; a
- * spot pair has none. */
-static void filter_choose(const struct chain_query *q, char *out, size_t size)
+void chain_filter(const struct chain_query *q, char *out, size_t size)
 {
 	upper(q->settlement != NULL ? q->settlement : q->currency, out, size);
 	if (q->settlement != NULL || strcmp(out, "BTC") == 0 ||
@@ -118,22 +115,21 @@ static void filter_choose(const struct chain_query *q, char *out, size_t size)
 	snprintf(out, size, "%s", is_spot(q) ? "any" : "USDC");
 }
 
-/* The exchange's word for our kind. */
-static const char *kind_filter(const char *kind)
+const char *chain_kind_filter(const char *kind)
 {
 	return strcmp(kind, "perpetual") == 0 ? "future" : kind;
 }
 
 void chain_nothing(const struct chain_query *q, char *out, size_t size)
 {
-	char base[CURRENCY_MAX + 1], filter[CURRENCY_MAX + 1];
+	char base[CHAIN_CURRENCY_MAX + 1], filter[CHAIN_CURRENCY_MAX + 1];
 	const char *kind = q->kind == NULL ? "instrument"
 	                   : is_spot(q)    ? "spot pair"
 	                                   : q->kind;
 	const char *hint = "; try --kind all";
 
 	upper(q->currency, base, sizeof(base));
-	filter_choose(q, filter, sizeof(filter));
+	chain_filter(q, filter, sizeof(filter));
 	if (q->settlement != NULL)
 		hint = "; try without --settlement";
 	else if (is_spot(q) || q->kind == NULL)
@@ -169,7 +165,7 @@ static int reply_fetch(struct work *w, const char *method, const char *currency,
 
 	snprintf(query, sizeof(query), "currency=%s%s%s", currency,
 	    kind != NULL ? "&kind=" : "",
-	    kind != NULL ? kind_filter(kind) : "");
+	    kind != NULL ? chain_kind_filter(kind) : "");
 	buf_clear(&r->key);
 	if (buf_addf(&r->key, "%s/%s?%s", rest_base(w->rest), method, query) ==
 		-1 ||
@@ -429,7 +425,7 @@ static int instrument_take(struct work *w, const struct row *row)
 
 static int instruments_map(struct work *w)
 {
-	char base[CURRENCY_MAX + 3], kind[32] = "null";
+	char base[CHAIN_CURRENCY_MAX + 3], kind[32] = "null";
 	const char *args[] = {"currency", base, "kind", kind, "inactive",
 	    w->query->inactive ? "true" : "false"};
 	int result;
@@ -539,7 +535,7 @@ int chain_fetch(struct rest *rest, const struct chain_query *query,
 	if (chain_query_check(query, w.fault) == -1)
 		return -1;
 	upper(query->currency, w.base, sizeof(w.base));
-	filter_choose(query, w.filter, sizeof(w.filter));
+	chain_filter(query, w.filter, sizeof(w.filter));
 	reply_init(&w.instruments);
 	reply_init(&w.summary);
 	buf_init(&w.input, REPLY_MAX);

@@ -17,6 +17,9 @@
 #include "base/fault.h"
 #include "deribit/rest.h"
 
+/* Characters of a currency's name, at most. */
+#define CHAIN_CURRENCY_MAX 20
+
 struct chain_query {
 	const char *currency; /* base, any case */
 	/* option, future, perpetual, spot, option_combo, future_combo; NULL:
@@ -53,6 +56,14 @@ void chain_free(struct chain *chain);
 /* Checks the query's words before anything is fetched: -1 with *fault
  * (EX_USAGE).  chain_fetch() does so too. */
 int chain_query_check(const struct chain_query *query, struct fault *fault);
+
+/* The currency parameter that asks the exchange for this query: it filters by
+ * settlement currency, which a spot pair has not ("any").  Upper case; size is
+ * CHAIN_CURRENCY_MAX + 1 or more.  The query has passed chain_query_check(). */
+void chain_filter(const struct chain_query *query, char *out, size_t size);
+
+/* The exchange's word for a kind of ours: its "future" has the perpetuals. */
+const char *chain_kind_filter(const char *kind);
 
 /* For a chain of 0 instruments: what was looked for, where, and what to try. */
 void chain_nothing(const struct chain_query *query, char *out, size_t size);

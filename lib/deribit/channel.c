@@ -18,7 +18,9 @@ static const struct channel_class classes[] = {
 	ARG_INSTRUMENT},
     {"incremental_ticker.", "ticker", CHANNEL_INCREMENTAL_TICKER,
 	CHANNEL_SIDES | CHANNEL_HOIST, ARG_INSTRUMENT},
-    {"book.", "book", CHANNEL_BOOK, 0, ARG_INSTRUMENT},
+    {"book.", "book_change", CHANNEL_BOOK_CHANGE, 0, ARG_INSTRUMENT},
+    {"get_order_book", "book", CHANNEL_BOOK, CHANNEL_SIDES | CHANNEL_HOIST,
+	ARG_NONE},
     {"chart.trades.", "candle", CHANNEL_CANDLE,
 	CHANNEL_ADD_NAME | CHANNEL_ADD_RESOLUTION, ARG_INSTRUMENT},
     {"perpetual.", "perpetual", CHANNEL_PERPETUAL, CHANNEL_ADD_NAME,
@@ -30,7 +32,8 @@ static const struct channel_class classes[] = {
 	0, ARG_INDEX},
     {"estimated_expiration_price.", "estimated_expiration_price",
 	CHANNEL_EXPIRATION_PRICE, CHANNEL_ADD_INDEX, ARG_INDEX},
-    {"instrument.state.", "instrument", CHANNEL_INSTRUMENT, 0, ARG_NONE},
+    {"instrument.state.", "instrument_state", CHANNEL_INSTRUMENT_STATE, 0,
+	ARG_NONE},
     {"instrument.creation.", "instrument", CHANNEL_INSTRUMENT, 0, ARG_NONE},
     {"platform_state", "platform_state", CHANNEL_PLATFORM_STATE, 0, ARG_NONE},
 };
@@ -78,6 +81,15 @@ static void take_arguments(const struct channel_class *class,
 		    arg.p + arg.len + 1, rest.len - arg.len - 1);
 }
 
+/* book.{i}.{group}.{depth}.{interval} sends whole windows. */
+static void judge_book(const char *p, size_t len, struct channel *out)
+{
+	if (count_dots((struct json_span){p, len}) < 4)
+		return;
+	out->id = CHANNEL_BOOK;
+	out->type = (struct json_span){"book", 4};
+}
+
 void channel_parse(const char *p, size_t len, struct channel *out)
 {
 	const struct channel_class *class;
@@ -94,6 +106,8 @@ void channel_parse(const char *p, size_t len, struct channel *out)
 		    class->type, strlen(class->type)};
 		n = strlen(class->prefix);
 		take_arguments(class, (struct json_span){p + n, len - n}, out);
+		if (out->id == CHANNEL_BOOK_CHANGE)
+			judge_book(p, len, out);
 		return;
 	}
 	out->id = CHANNEL_OTHER;

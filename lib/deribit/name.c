@@ -1,6 +1,7 @@
 #include "deribit/name.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char *const kind_texts[NAME_KINDS] = {
@@ -153,6 +154,13 @@ int name_parse(const char *p, size_t len, struct name *out)
 const char *name_kind_text(enum name_kind kind)
 {
 	return kind_texts[kind];
+}
+
+void name_settlement(const struct name *n, char *out, size_t size)
+{
+	const struct json_span *s = n->quote.len > 0 ? &n->quote : &n->base;
+
+	snprintf(out, size, "%.*s", (int)s->len, s->p);
 }
 
 int name_kind_parse(const char *text)

@@ -34,6 +34,12 @@ int name_parse(const char *p, size_t len, struct name *out);
 /* "option", "future", ...: the word that records bear. */
 const char *name_kind_text(enum name_kind kind);
 
+/* The settlement currency that the market of the instrument goes by in the
+ * exchange's parameters and channels: of an inverse one the base, else the
+ * quote (a spot pair has no other).  Cut to size; NAME_MAX_LEN + 1 holds all.
+ */
+void name_settlement(const struct name *n, char *out, size_t size);
+
 /* The kind that a word stands for, -1 for none. */
 int name_kind_parse(const char *text);
 

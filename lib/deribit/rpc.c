@@ -5,12 +5,15 @@
 
 #include "base/num.h"
 
+/* Nobody is told to wait longer. */
+#define WAIT_MAX_S 86400
+
 #define GUESS(j, key) (json_object_guess((j), key, sizeof(key) - 1) == 1)
 
 /* The envelope's members, whatever their order. */
 struct envelope {
-	struct json_value method, params, id, result, error;
-	bool has_method, has_params, has_id, has_result, has_error;
+	struct json_value method, params, id, result, error, us_out;
+	bool has_method, has_params, has_id, has_result, has_error, has_us_out;
 };
 
 static bool is_quoted(const struct json_value *v, const char *text)
@@ -57,6 +60,7 @@ static int take_member(struct json *j, struct json_span key, struct envelope *e)
 	    {"id", &e->id, &e->has_id},
 	    {"result", &e->result, &e->has_result},
 	    {"error", &e->error, &e->has_error},
+	    {"usOut", &e->us_out, &e->has_us_out},
 	};
 	struct json_value ignored;
 	size_t i;
@@ -144,16 +148,46 @@ static void judge_method(struct rpc *m, const struct envelope *e)
 	}
 }
 
+/* Whole seconds, rounded up; -1 for what is no number of them. */
+static int64_t wait_seconds(const struct json_value *v)
+{
+	struct json_span text = v->text;
+	struct num_decimal d;
+	int64_t s = 0;
+
+	if (v->type == JSON_STRING)
+		text = json_inside(text);
+	if (num_decimal(text.p, text.len, &d) != NUM_OK || d.negative)
+		return -1;
+	for (int i = 0; i <= d.weight && s < WAIT_MAX_S; i++)
+		s = s * 10000 + (i < d.ndigits ? d.digit[i] : 0);
+	if (d.ndigits > d.weight + 1)
+		s++;
+	return s < WAIT_MAX_S ? s : WAIT_MAX_S;
+}
+
 static void judge_error(struct rpc *m, const struct envelope *e)
 {
-	struct json_value v;
+	struct json_value v, data;
 
 	m->kind = RPC_ERROR;
 	if (find(&e->error, "code", &v))
 		num_int64(v.text.p, v.text.len, &m->code);
 	find_string(&e->error, "message", &m->message);
-	if (find(&e->error, "data", &v) && v.type == JSON_OBJECT)
-		find_string(&v, "reason", &m->reason);
+	if (!find(&e->error, "data", &data) || data.type != JSON_OBJECT)
+		return;
+	find_string(&data, "reason", &m->reason);
+	if (find(&data, "wait", &v))
+		m->wait_s = wait_seconds(&v);
+}
+
+static int64_t microseconds(const struct json_value *v)
+{
+	int64_t us;
+
+	if (num_int64(v->text.p, v->text.len, &us) != NUM_OK || us < 0)
+		return 0;
+	return us;
 }
 
 int rpc_parse(struct rpc *m, const char *text, size_t len)
@@ -169,11 +203,14 @@ int rpc_parse(struct rpc *m, const char *text, size_t len)
 	m->text = text;
 	m->len = len;
 	m->kind = RPC_OTHER;
+	m->wait_s = -1;
 	if (parse_envelope(m, &e) == -1)
 		return -1;
 	if (e.has_id && e.id.type == JSON_NUMBER)
 		m->has_id = num_int64(e.id.text.p, e.id.text.len, &m->id) ==
 		            NUM_OK;
+	if (e.has_us_out)
+		m->us_out = microseconds(&e.us_out);
 	if (e.has_error && e.error.type == JSON_OBJECT)
 		judge_error(m, &e);
 	else if (e.has_method)

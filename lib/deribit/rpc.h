@@ -36,6 +36,11 @@ struct rpc {
 	int64_t code;
 	struct json_span message; /* between the quotes; may be empty */
 	struct json_span reason;  /* error.data.reason, likewise */
+	/* usOut: microseconds of the exchange's clock; 0: none.  This and
+	 * the next are set of results and errors. */
+	int64_t us_out;
+	/* error.data.wait: seconds, rounded up, a day at most; -1: none */
+	int64_t wait_s;
 
 	const char *text; /* *borrowed* */
 	size_t len;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "io/replace.h"
 
 #define MAGIC "deribit-tools cache 1"
 #define FILE_MAX ((size_t)64 << 20)
@@ -141,63 +142,24 @@ int cache_read(
 	return found;
 }
 
-static int bytes_write(int fd, const char *p, size_t len)
-{
-	ssize_t n;
-
-	while (len > 0) {
-		n = write(fd, p, len);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -1;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-/* Writes the file beside its place and renames it there. */
-static int file_write(const char *path, const struct buf *head,
-    const char *body, size_t len, struct fault *fault)
-{
-	char temporary[PATH_SIZE + 8];
-	int fd, failed;
-
-	snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path);
-	fd = mkstemp(temporary); /* 0600 */
-	if (fd == -1)
-		return fault_errno(fault, EX_CANTCREAT, "%s", temporary);
-	failed = bytes_write(fd, buf_head(head), buf_used(head)) == -1 ||
-	         bytes_write(fd, body, len) == -1;
-	if (failed)
-		fault_errno(fault, EX_IOERR, "%s", temporary);
-	if (close(fd) == -1 && !failed)
-		failed = fault_errno(fault, EX_IOERR, "%s", temporary);
-	if (!failed && rename(temporary, path) == -1)
-		failed = fault_errno(fault, EX_IOERR, "%s", path);
-	if (!failed)
-		return 0;
-	unlink(temporary);
-	return -1;
-}
-
 int cache_write(const char *key, const char *body, size_t len,
     int64_t fetched_us, struct fault *fault)
 {
 	char path[PATH_SIZE];
-	struct buf head;
+	struct buf text;
 	int result = -1;
 
 	if (file_path(key, path, sizeof(path)) == -1)
 		return fault_set(fault, EX_CANTCREAT,
 		    "neither XDG_CACHE_HOME nor HOME names a directory");
-	buf_init(&head, 16384);
-	if (buf_addf(&head, "%s\n%s\n%" PRId64 " %zu %016" PRIx64 "\n", MAGIC,
-		key, fetched_us, len, fnv1a(body, len)) == -1)
-		fault_set(fault, EX_SOFTWARE, "a cache key is too long");
+	buf_init(&text, FILE_MAX);
+	if (buf_addf(&text, "%s\n%s\n%" PRId64 " %zu %016" PRIx64 "\n", MAGIC,
+		key, fetched_us, len, fnv1a(body, len)) == -1 ||
+	    buf_add(&text, body, len) == -1)
+		fault_set(fault, EX_SOFTWARE, "a reply is too long to keep");
 	else if (directories_make(path, fault) == 0)
-		result = file_write(path, &head, body, len, fault);
-	buf_free(&head);
+		result = replace_file(
+		    path, buf_head(&text), buf_used(&text), 0600, fault);
+	buf_free(&text);
 	return result;
 }

@@ -103,6 +103,10 @@ static inline struct json_span json_inside(struct json_span s)
  * surrogate escape becomes U+FFFD.  -1: the buffer's cap. */
 int json_decode(struct json_span inside, struct buf *out);
 
+/* The character that the escape at p (a backslash) stands for; *behind is set
+ * behind it, at end at most. */
+uint32_t json_unescape(const char *p, const char *end, const char **behind);
+
 /* Appends text as a JSON string with quotes; invalid UTF-8 becomes U+FFFD. */
 int json_encode(struct buf *out, const char *text, size_t len);
 

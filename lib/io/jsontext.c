@@ -50,9 +50,8 @@ static uint32_t unescape_short(char c)
 	}
 }
 
-/* The character that the escape at p stands for; *behind it.  Spans come from
- * the scanner, yet a wrong one does no harm. */
-static uint32_t unescape(const char *p, const char *end, const char **behind)
+/* Spans come from the scanner, yet a wrong one does no harm. */
+uint32_t json_unescape(const char *p, const char *end, const char **behind)
 {
 	int32_t high, low;
 
@@ -86,7 +85,7 @@ bool json_span_is(struct json_span span, const char *text)
 		uint32_t code = (unsigned char)*p;
 
 		if (code == '\\')
-			code = unescape(p, end, &p);
+			code = json_unescape(p, end, &p);
 		else
 			p++;
 		if (code > 0x7f || code != (unsigned char)*text)
@@ -121,7 +120,7 @@ int json_decode(struct json_span inside, struct buf *out)
 		if (buf_add(out, p, (size_t)(stop - p)) == -1)
 			return give_back(out, used);
 		p = stop;
-		if (p < end && add_code(out, unescape(p, end, &p)) == -1)
+		if (p < end && add_code(out, json_unescape(p, end, &p)) == -1)
 			return give_back(out, used);
 	}
 	return 0;

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "io/spool.h"
+
 #define CHUNK_SIZE ((size_t)64 * 1024)
 
 struct out_chunk {
@@ -36,6 +38,17 @@ int out_init(struct out *o, int fd, size_t cap, struct fault *fault)
 		fcntl(fd, F_SETFL, o->saved_flags | O_NONBLOCK);
 		o->restore = true;
 	}
+	return 0;
+}
+
+int out_init_spool(
+    struct out *o, struct spool *s, size_t cap, struct fault *fault)
+{
+	memset(o, 0, sizeof(*o));
+	o->fd = -1;
+	o->spool = s;
+	o->cap = cap;
+	(void)fault; /* as out_init(), though nothing fails */
 	return 0;
 }
 
@@ -123,11 +136,44 @@ static void chunk_done(struct out *o)
 		free(c);
 }
 
+static void chunk_written(struct out *o, size_t n)
+{
+	o->head->start += n;
+	o->queued -= n;
+	o->written += (uint64_t)n;
+}
+
+/* Records are not divided between chunks, and each ends in a newline: what a
+ * spool takes ends one, and so does what is left. */
+static int flush_spool(struct out *o, struct fault *fault)
+{
+	struct out_chunk *c;
+	ssize_t n;
+
+	while ((c = o->head) != NULL) {
+		if (c->len == c->start) {
+			chunk_done(o);
+			continue;
+		}
+		n = spool_write(
+		    o->spool, c->data + c->start, c->len - c->start, &o->why);
+		if (n == -1 && fault != NULL)
+			*fault = o->why;
+		o->full = n == 0;
+		if (n <= 0)
+			return (int)n;
+		chunk_written(o, (size_t)n);
+	}
+	return 0;
+}
+
 int out_flush(struct out *o, struct fault *fault)
 {
 	struct out_chunk *c;
 	ssize_t n;
 
+	if (o->spool != NULL)
+		return flush_spool(o, fault);
 	while ((c = o->head) != NULL) {
 		size_t left = c->len - c->start;
 
@@ -144,9 +190,7 @@ int out_flush(struct out *o, struct fault *fault)
 			o->closed = errno == EPIPE;
 			return fault_errno(fault, EX_IOERR, "standard output");
 		}
-		c->start += (size_t)n;
-		o->queued -= (size_t)n;
-		o->written += (uint64_t)n;
+		chunk_written(o, (size_t)n);
 	}
 	return 0;
 }

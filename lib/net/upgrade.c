@@ -8,6 +8,9 @@
 /* RFC 6455 section 1.3. */
 static const char accept_guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
+/* Nobody is told to wait longer. */
+#define RETRY_AFTER_MAX_MS 3600000
+
 struct text {
 	const char *p;
 	size_t len;
@@ -18,6 +21,7 @@ struct response {
 	struct text reason;
 	struct text accept;
 	struct text location;
+	struct text retry_after;
 	bool upgrade;    /* Upgrade: websocket */
 	bool connection; /* Connection: Upgrade */
 	bool extension;
@@ -185,6 +189,8 @@ static int take_field(struct response *r, struct text line)
 		r->protocol = true;
 	} else if (is_text(name, "Location")) {
 		r->location = value;
+	} else if (is_text(name, "Retry-After")) {
+		r->retry_after = value;
 	}
 	return 0;
 }
@@ -211,18 +217,37 @@ static int parse(struct response *r, const char *p, const char *end)
 	return -1;
 }
 
+/* Seconds as a number alone: a date would need both clocks to be right. */
+static int64_t delay_ms(struct text seconds)
+{
+	int64_t ms = 0;
+
+	for (size_t i = 0; i < seconds.len; i++) {
+		if (!is_digit(seconds.p[i]))
+			return 0;
+		ms = ms * 10 + (seconds.p[i] - '0') * 1000;
+		if (ms > RETRY_AFTER_MAX_MS)
+			ms = RETRY_AFTER_MAX_MS;
+	}
+	return ms;
+}
+
 /* The server speaks HTTP and does not upgrade. */
-static long refused(
-    const struct response *r, struct fault *fault, bool *permanent)
+static long refused(const struct response *r, struct fault *fault,
+    struct upgrade_refusal *refusal)
 {
 	char reason[64], where[160];
 	bool asked_wrong = r->status >= 400 && r->status < 500 &&
 	                   r->status != 408 && r->status != 429;
 
-	*permanent = asked_wrong || r->status == 301 || r->status == 308;
+	refusal->permanent = asked_wrong || r->status == 301 ||
+	                     r->status == 308;
+	refusal->status = r->status;
+	if (r->status == 429 || r->status == 503)
+		refusal->retry_after_ms = delay_ms(r->retry_after);
 	upgrade_printable(reason, sizeof(reason), r->reason.p, r->reason.len);
 	upgrade_printable(where, sizeof(where), r->location.p, r->location.len);
-	return fault_set(fault, *permanent ? EX_CONFIG : EX_UNAVAILABLE,
+	return fault_set(fault, refusal->permanent ? EX_CONFIG : EX_UNAVAILABLE,
 	    "HTTP %d%s%s instead of a WebSocket upgrade%s%s", r->status,
 	    reason[0] != '\0' ? " " : "", reason,
 	    r->status / 100 == 3 && where[0] != '\0' ? "; it points to " : "",
@@ -230,13 +255,13 @@ static long refused(
 }
 
 static long judge(const struct response *r, const char *key,
-    struct fault *fault, bool *permanent)
+    struct fault *fault, struct upgrade_refusal *refusal)
 {
 	char accept[UPGRADE_ACCEPT_SIZE];
 
 	if (r->status != 101)
-		return refused(r, fault, permanent);
-	*permanent = true;
+		return refused(r, fault, refusal);
+	refusal->permanent = true;
 	if (!r->upgrade || !r->connection)
 		return fault_set(fault, EX_PROTOCOL,
 		    "the upgrade response does not say Upgrade: websocket and "
@@ -255,7 +280,7 @@ static long judge(const struct response *r, const char *key,
 		    "the upgrade response has a %s that was not offered",
 		    r->extension ? "Sec-WebSocket-Extensions"
 				 : "Sec-WebSocket-Protocol");
-	*permanent = false;
+	refusal->permanent = false;
 	return 1;
 }
 
@@ -279,14 +304,14 @@ static long no_http(struct fault *fault)
 }
 
 long upgrade_response(const char *p, size_t len, const char *key,
-    struct fault *fault, bool *permanent)
+    struct fault *fault, struct upgrade_refusal *refusal)
 {
 	static const char begin[] = "HTTP/1.";
 	size_t n = len < sizeof(begin) - 1 ? len : sizeof(begin) - 1;
 	struct response r = {0};
 	const char *end;
 
-	*permanent = false;
+	*refusal = (struct upgrade_refusal){.permanent = false};
 	if (len == 0)
 		return 0;
 	if (memcmp(p, begin, n) != 0)
@@ -302,5 +327,5 @@ long upgrade_response(const char *p, size_t len, const char *key,
 	}
 	if (parse(&r, p, end) == -1)
 		return no_http(fault);
-	return judge(&r, key, fault, permanent) == -1 ? -1 : (long)(end - p);
+	return judge(&r, key, fault, refusal) == -1 ? -1 : (long)(end - p);
 }

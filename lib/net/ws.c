@@ -51,6 +51,7 @@ struct ws {
 	bool freed;     /* by its owner, while depth > 0 */
 	int64_t heard_ms;
 	uint64_t received;
+	struct upgrade_refusal refusal;
 };
 
 static void destroy(struct ws *ws)
@@ -283,7 +284,6 @@ static void upgraded(struct ws *ws, size_t header)
 static void read_response(struct ws *ws)
 {
 	struct fault fault;
-	bool permanent;
 	size_t got, room;
 	long n = 0;
 
@@ -298,12 +298,12 @@ static void read_response(struct ws *ws)
 		ws->in.len += got;
 		if (got > 0)
 			n = upgrade_response(buf_head(&ws->in),
-			    buf_used(&ws->in), ws->key, &fault, &permanent);
+			    buf_used(&ws->in), ws->key, &fault, &ws->refusal);
 	} while (got > 0 && n == 0);
 	if (n > 0)
 		upgraded(ws, (size_t)n);
 	else if (n < 0)
-		end_naming(ws, &fault, permanent);
+		end_naming(ws, &fault, ws->refusal.permanent);
 }
 
 /* After our own close frame the peer may well hang up without one. */
@@ -474,4 +474,14 @@ int64_t ws_heard_ms(const struct ws *ws)
 uint64_t ws_received(const struct ws *ws)
 {
 	return ws->received;
+}
+
+int ws_refused_status(const struct ws *ws)
+{
+	return ws->refusal.status;
+}
+
+int64_t ws_retry_after_ms(const struct ws *ws)
+{
+	return ws->refusal.retry_after_ms;
 }

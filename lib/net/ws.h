@@ -62,4 +62,12 @@ int64_t ws_heard_ms(const struct ws *ws);
 /* Bytes received, frames' headers included. */
 uint64_t ws_received(const struct ws *ws);
 
+/* The HTTP status that the upgrade was refused with, 0 if it was not: to be
+ * asked in closed(). */
+int ws_refused_status(const struct ws *ws);
+
+/* How long such a refusal (429, 503) asks to wait before the next try; an hour
+ * at most, 0: it does not say. */
+int64_t ws_retry_after_ms(const struct ws *ws);
+
 #endif

@@ -71,6 +71,8 @@ static bool is_stale(const struct book *b, const struct book_message *m)
 enum book_is book_take(struct book *b, const struct book_message *m)
 {
 	if (begins(b, m)) {
+		if (b->valid && b->fresh && m->change_id == b->last)
+			return BOOK_STALE;
 		*b = (struct book){m->change_id, true, true, false};
 		return BOOK_SNAPSHOT;
 	}
@@ -91,4 +93,34 @@ enum book_is book_take(struct book *b, const struct book_message *m)
 void book_lost(struct book *b)
 {
 	memset(b, 0, sizeof(*b));
+}
+
+enum book_turn book_line_take(struct book_line *l, unsigned side,
+    enum book_is is, const struct book_message *m)
+{
+	bool follows = is == BOOK_SNAPSHOT ? !l->on[1 - side]
+	                                   : m->has_prev && m->prev == l->last;
+
+	if (follows) {
+		l->last = m->change_id;
+		l->on[side] = true;
+		return BOOK_PASS;
+	}
+	if (m->change_id == l->last) {
+		l->on[side] = true;
+		return BOOK_SEEN;
+	}
+	/* One that lags may meet the line yet; so may a snapshot that is ahead,
+	 * when the other side has come to it. */
+	if (is == BOOK_SNAPSHOT)
+		l->on[side] = false;
+	if (is == BOOK_SNAPSHOT || m->change_id < l->last)
+		return BOOK_SEEN;
+	l->on[side] = false;
+	return BOOK_ASTRAY;
+}
+
+void book_line_leave(struct book_line *l, unsigned side)
+{
+	l->on[side] = false;
 }

@@ -51,4 +51,28 @@ enum book_is book_take(struct book *b, const struct book_message *m);
  * a snapshot is a gap of its own. */
 void book_lost(struct book *b);
 
+/*
+ * Of a channel that two connections carry, the one chain that is passed on:
+ * each change once, by whoever brings it first.  An all-zero line has passed
+ * nothing on.
+ */
+struct book_line {
+	int64_t last; /* the change_id that was passed on last */
+	bool on[2];   /* this side's chain has met it */
+};
+
+enum book_turn {
+	BOOK_PASS,  /* it follows what was passed on, or begins anew */
+	BOOK_SEEN,  /* the other side brought it, or will bring what it tells */
+	BOOK_ASTRAY /* this side's chain goes on beside the line, not from it */
+};
+
+/* Takes a message that the side's own chain took as BOOK_SNAPSHOT or BOOK_NEXT.
+ */
+enum book_turn book_line_take(struct book_line *l, unsigned side,
+    enum book_is is, const struct book_message *m);
+
+/* The side brings nothing more until its next snapshot. */
+void book_line_leave(struct book_line *l, unsigned side);
+
 #endif

@@ -1,20 +1,33 @@
-#include <inttypes.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "io/notify.h"
 #include "record/collect.h"
 
-/* Subscribe calls for those who are not logged in: the rate
- * limits page of the exchange. */
-#define PACE_CAPACITY 1
-#define PACE_INTERVAL_MS 500
 #define LINE_MAX 4096
+#define FILTERED_MAX ((size_t)32 << 20)
+#define STATE_MAX ((size_t)64 << 20)
+/* What is due now and then is looked for so often. */
+#define TICK_MS 50
+/* After an output that takes nothing, though it is no pipe. */
+#define OUT_RETRY_MS 500
+/* An output that cannot take the rest, at the end. */
+#define DRAIN_MS 10000
 
-static void end(struct collector *c, const struct fault *why)
+int64_t collector_now_ms(void)
+{
+	return clock_mono_ms();
+}
+
+int64_t collector_wall_ms(void)
+{
+	return clock_wall_us() / 1000;
+}
+
+void collector_end(struct collector *c, const struct fault *why)
 {
 	if (!c->ended && why != NULL)
 		c->why = *why;
@@ -22,177 +35,7 @@ static void end(struct collector *c, const struct fault *why)
 	loop_quit(c->loop);
 }
 
-/* ------------------------------------------------ what sessions tell us */
-
-static int on_notification(void *arg, struct rpc *m, struct fault *fault)
-{
-	struct feed *f = arg;
-
-	return intake(f->c, m, fault);
-}
-
-static const char *loss_text(enum session_loss loss)
-{
-	return loss == SESSION_STALL ? "stall" : "disconnect";
-}
-
-/* The data of a channel were missing until now. */
-static void record_hole(struct collector *c, struct source *s, int64_t now_ms)
-{
-	s->cut.what.reason = loss_text(s->loss);
-	gaps_add(&c->gaps, &s->cut, s->lost_ms,
-	    now_ms > s->lost_ms ? now_ms : s->lost_ms, -1, -1);
-}
-
-static void on_acknowledged(void *arg, struct json_span channel)
-{
-	struct feed *f = arg;
-	struct source *s;
-
-	s = table_find(&f->c->channels, channel.p, channel.len);
-	if (s == NULL || !s->wanted || s->live)
-		return;
-	s->live = true;
-	s->early = false;
-	if (s->lost_ms != 0)
-		record_hole(f->c, s, clock_wall_us() / 1000);
-	s->lost_ms = 0;
-}
-
-static void name_missing(
-    const struct collector *c, size_t first, size_t n, char *out, size_t size)
-{
-	size_t i, said = 0, missing = 0, used = 0;
-
-	out[0] = '\0';
-	for (i = first; i < first + n; i++) {
-		if (c->source[i]->live)
-			continue;
-		if (missing++ >= NAMES_SAID)
-			continue;
-		used += (size_t)snprintf(out + used, size - used, "%s%s",
-		    said++ > 0 ? ", " : "", c->source[i]->name);
-		if (used >= size)
-			return;
-	}
-	if (missing > said)
-		snprintf(
-		    out + used, size - used, " and %zu more", missing - said);
-}
-
-static size_t count_live(const struct collector *c, size_t first, size_t n)
-{
-	size_t i, live = 0;
-
-	for (i = first; i < first + n; i++)
-		live += c->source[i]->live;
-	return live;
-}
-
-static void say_subscribed(
-    const struct collector *c, const char *label, size_t first, size_t n)
-{
-	size_t live = count_live(c, first, n);
-	char names[900];
-
-	if (live == n) {
-		log_info("%ssuccessfully subscribed to %zu channel%s", label, n,
-		    n == 1 ? "" : "s");
-		return;
-	}
-	name_missing(c, first, n, names, sizeof(names));
-	log_warn("%ssubscribed to %zu of %zu channels; missing: %s", label,
-	    live, n, names);
-}
-
-/* All sessions have been answered for the first time. */
-static void begin_live(struct collector *c)
-{
-	struct fault fault;
-	char names[900];
-
-	if (count_live(c, 0, c->n_wanted) > 0) {
-		say_subscribed(c, "", 0, c->n_wanted);
-		return;
-	}
-	name_missing(c, 0, c->n_wanted, names, sizeof(names));
-	fault_set(&fault, EX_UNAVAILABLE,
-	    "the exchange took none of the %zu channels: %s", c->n_wanted,
-	    names);
-	end(c, &fault);
-}
-
-static void on_live(void *arg)
-{
-	struct feed *f = arg;
-	struct collector *c = f->c;
-	int64_t now_ms = clock_wall_us() / 1000;
-	size_t i;
-
-	/* What was not taken again stays missing: told piece by piece, so that
-	 * the record does not wait for an end that may never come. */
-	for (i = f->first; i < f->first + f->n; i++) {
-		struct source *s = c->source[i];
-
-		if (s->live || s->lost_ms == 0)
-			continue;
-		record_hole(c, s, now_ms);
-		s->lost_ms = now_ms;
-	}
-	if (f->answered) {
-		say_subscribed(c, f->label, f->first, f->n);
-		return;
-	}
-	f->answered = true;
-	if (++c->feeds_answered == c->feeds)
-		begin_live(c);
-}
-
-static void on_lost(void *arg, enum session_loss loss, int64_t heard_ms)
-{
-	struct feed *f = arg;
-	size_t i;
-
-	for (i = f->first; i < f->first + f->n; i++) {
-		struct source *s = f->c->source[i];
-
-		if (!s->live && !s->early)
-			continue;
-		s->live = s->early = false;
-		/* Lost before, and not confirmed since: one hole. */
-		if (s->lost_ms != 0)
-			continue;
-		s->loss = loss;
-		s->lost_ms = heard_ms != 0 ? heard_ms : clock_wall_us() / 1000;
-	}
-}
-
-static void on_failed(void *arg, const struct fault *why)
-{
-	struct feed *f = arg;
-
-	end(f->c, why);
-}
-
-static const struct session_calls session_calls = {
-    on_notification,
-    on_acknowledged,
-    on_live,
-    on_lost,
-    on_failed,
-};
-
 /* ------------------------------------------------------------ the output */
-
-static void free_sessions(struct collector *c)
-{
-	size_t i;
-
-	for (i = 0; i < c->feeds; i++) {
-		session_free(c->feed[i].session);
-		c->feed[i].session = NULL;
-	}
-}
 
 /* poll(2) reports POLLERR, asked or not: the pipe's reader is gone. */
 static void watch_out(struct collector *c)
@@ -200,16 +43,39 @@ static void watch_out(struct collector *c)
 	c->watch.events = c->blocked ? POLLOUT : POLLERR;
 }
 
+/* A spool without room: said once, tried again now and then. */
+static void wait_for_room(struct collector *c)
+{
+	if (!c->waits_for_room)
+		log_warn(
+		    "%s; what comes waits in memory", out_why(c->out)->text);
+	c->waits_for_room = true;
+	c->blocked = true;
+	loop_timer_set(c->loop, &c->retry, collector_now_ms() + OUT_RETRY_MS);
+}
+
 static void write_out(struct collector *c)
 {
 	struct fault fault;
 
 	if (out_flush(c->out, &fault) == -1) {
-		end(c, &fault);
+		collector_end(c, &fault);
 		return;
 	}
+	if (out_waits(c->out)) {
+		wait_for_room(c);
+		return;
+	}
+	if (c->waits_for_room)
+		log_info("there is room again");
+	c->waits_for_room = false;
 	c->blocked = out_pending(c->out);
 	watch_out(c);
+}
+
+static void on_retry(void *arg)
+{
+	write_out(arg);
 }
 
 /* A reader that goes while there is nothing to write is noticed as well. */
@@ -223,8 +89,17 @@ static void on_out(void *arg, short revents)
 	} else if (revents & POLLERR) {
 		c->out->closed = true;
 		fault_set(&fault, EX_IOERR, "standard output: the reader left");
-		end(c, &fault);
+		collector_end(c, &fault);
 	}
+}
+
+static void drain_no_longer(struct collector *c)
+{
+	struct fault fault;
+
+	fault_set(&fault, EX_IOERR, "%zu bytes could not be written: %s",
+	    c->out->queued, out_why(c->out)->text);
+	collector_end(c, &fault);
 }
 
 static void after_turn(void *arg, bool idle)
@@ -244,32 +119,116 @@ static void after_turn(void *arg, bool idle)
 		if (c->ended)
 			return;
 	}
+	if (c->n_gone > 0)
+		sources_reap(c);
 	if (c->stopping && !out_pending(c->out) &&
-	    (gaps_first(&c->gaps) == NULL || intake_full(c)))
-		end(c, NULL);
+	    (gaps_first(&c->gaps) == NULL || intake_full(c))) {
+		keep_last(c);
+		collector_end(c, NULL);
+	}
+}
+
+/* ------------------------------------------------------------------- time */
+
+static void tick_sweeps(struct collector *c, int64_t now_ms)
+{
+	size_t i;
+
+	for (i = 0; i < c->sources; i++)
+		if (c->source[i]->sweep != NULL)
+			sweep_tick(c->source[i]->sweep, now_ms);
+}
+
+static void tick_spool(struct collector *c, int64_t now_ms)
+{
+	struct spool *s = c->options.spool;
+	struct fault fault;
+
+	if (s != NULL && spool_due(s, now_ms) &&
+	    spool_sync(s, now_ms, &fault) == -1)
+		collector_end(c, &fault);
+}
+
+static void on_tick(void *arg)
+{
+	struct collector *c = arg;
+	int64_t now_ms = collector_now_ms();
+
+	loop_timer_set(c->loop, &c->tick, now_ms + TICK_MS);
+	tick_spool(c, now_ms);
+	if (c->ended)
+		return;
+	if (c->stopping) {
+		if (c->waits_for_room && now_ms >= c->drain_by_ms)
+			drain_no_longer(c);
+		return;
+	}
+	if (c->options.duration_ms > 0 &&
+	    now_ms - c->started_ms >= c->options.duration_ms) {
+		collector_stop(c);
+		return;
+	}
+	frames_tick(c);
+	tick_sweeps(c, now_ms);
+	trades_tick(c, now_ms);
+	feeds_tick(c, now_ms);
+	life_tick(c, now_ms);
+	depth_tick(c, now_ms);
+	keep_tick(c, now_ms);
+	c->sample = true;
 }
 
 /* --------------------------------------------------------------- its life */
 
-struct collector *collector_new(
-    struct loop *loop, struct out *out, const struct collector_options *options)
+static int compile(struct collector *c, struct fault *fault)
+{
+	if (c->options.jq == NULL)
+		return 0;
+	c->jq = jq_map_new(c->options.jq, NULL, 0, fault);
+	if (c->jq != NULL)
+		return 0;
+	fault->exit_code = EX_USAGE;
+	return fault_prefix(fault, "--jq");
+}
+
+static void init_output(struct collector *c)
+{
+	c->watch.fd = c->out->fd;
+	c->watch.call = on_out;
+	c->watch.arg = c;
+	c->retry = (struct loop_timer){.call = on_retry, .arg = c};
+	watch_out(c);
+	if (c->options.spool == NULL)
+		loop_watch_add(c->loop, &c->watch);
+	loop_after_turn(c->loop, after_turn, c);
+}
+
+struct collector *collector_new(struct loop *loop, struct out *out,
+    const struct collector_options *options, struct fault *fault)
 {
 	struct collector *c = calloc(1, sizeof(*c));
 
-	if (c == NULL)
+	if (c == NULL) {
+		fault_set(fault, EX_OSERR, "out of memory");
 		return NULL;
+	}
 	c->loop = loop;
 	c->out = out;
 	c->options = *options;
-	c->options.session.pace = &c->pace;
-	ratelimit_init(&c->pace, PACE_CAPACITY, PACE_INTERVAL_MS);
+	if (c->options.redundancy < 1)
+		c->options.redundancy = 1;
+	pace_init(&c->pace, options->session.retry_delay_ms,
+	    options->session.retry_max_ms);
 	buf_init(&c->line, LINE_MAX);
-	c->watch.fd = out->fd;
-	c->watch.call = on_out;
-	c->watch.arg = c;
-	watch_out(c);
-	loop_watch_add(loop, &c->watch);
-	loop_after_turn(loop, after_turn, c);
+	buf_init(&c->record, FILTERED_MAX);
+	buf_init(&c->state, STATE_MAX);
+	c->watchdog_ms = notify_watchdog_ms();
+	c->tick = (struct loop_timer){.call = on_tick, .arg = c};
+	init_output(c);
+	if (compile(c, fault) == -1) {
+		collector_free(c);
+		return NULL;
+	}
 	return c;
 }
 
@@ -279,8 +238,10 @@ void collector_free(struct collector *c)
 
 	if (c == NULL)
 		return;
-	free_sessions(c);
+	feeds_free(c);
 	loop_watch_remove(c->loop, &c->watch);
+	loop_timer_cancel(c->loop, &c->tick);
+	loop_timer_cancel(c->loop, &c->retry);
 	for (i = 0; i < c->sources; i++)
 		source_free(c->source[i]);
 	for (i = 0; i < c->n_instruments; i++)
@@ -289,32 +250,80 @@ void collector_free(struct collector *c)
 		free(c->pair[i].kind);
 		free(c->pair[i].currency);
 	}
+	life_free(c);
+	depth_free(c);
+	ndjson_free(&c->from);
+	keep_free(c);
+	jq_map_free(c->jq);
 	table_free(&c->channels);
 	table_free(&c->instruments);
 	buf_free(&c->line);
+	buf_free(&c->record);
 	free(c->source);
 	free(c->instrument);
 	free(c->pair);
-	free(c->wanted);
-	free(c->feed);
 	free(c);
 }
 
+/* kind and currency are for the gaps of a channel that names no instrument;
+ * one that carries several bears none. */
+static int set_text(char **to, const char *text, bool first)
+{
+	if (first && text != NULL) {
+		*to = strdup(text);
+		return *to != NULL ? 0 : -1;
+	}
+	if (*to != NULL && (text == NULL || strcmp(*to, text) != 0)) {
+		free(*to);
+		*to = NULL;
+	}
+	return 0;
+}
+
+static int carry_again(struct collector *c, struct source *s)
+{
+	unsigned side;
+
+	if (!s->gone)
+		return 0;
+	s->gone = false;
+	c->n_gone--;
+	for (side = 0; side < COLLECTOR_SIDES; side++) {
+		struct place *p = &s->place[side];
+
+		if (p->feed == NULL)
+			continue;
+		feeds_place_lost(c, p, "disconnect", 0);
+		p->channel.again = true;
+	}
+	return 0;
+}
+
 int collector_add(struct collector *c, const char *channel, const char *kind,
-    const char *currency, struct fault *fault)
+    const char *currency, bool wanted, struct fault *fault)
 {
 	struct source *s = source_get(c, channel, strlen(channel), fault);
+	bool first;
 
 	if (s == NULL)
 		return fault_prefix(fault, "%.80s", channel);
-	s->wanted = true;
-	if (s->kind == NULL && kind != NULL)
-		s->kind = strdup(kind);
-	if (s->currency == NULL && currency != NULL)
-		s->currency = strdup(currency);
+	first = !s->carried;
+	carry_again(c, s);
+	s->carried = true;
+	if (s->instrument == NULL && wanted &&
+	    (set_text(&s->kind, kind, !s->wanted) == -1 ||
+		set_text(&s->currency, currency, !s->wanted) == -1))
+		return fault_set(fault, EX_OSERR, "out of memory");
+	s->wanted |= wanted;
 	s->cut.what.kind = s->overflow.what.kind = s->kind;
 	s->cut.what.currency = s->overflow.what.currency = s->currency;
-	return 0;
+	return first && c->started ? feeds_place(c, s, fault) : 0;
+}
+
+int collector_want(
+    struct collector *c, const char *channel, struct fault *fault)
+{
+	return collector_add(c, channel, NULL, NULL, true, fault);
 }
 
 int collector_keep(struct collector *c, const char *kind, const char *currency)
@@ -338,84 +347,50 @@ int collector_keep(struct collector *c, const char *kind, const char *currency)
 	return 0;
 }
 
-static int start_feed(struct collector *c, size_t i)
-{
-	struct feed *f = &c->feed[i];
-
-	/* As even as may be: 901 channels are 451 and 450. */
-	f->c = c;
-	f->first = i * c->n_wanted / c->feeds;
-	f->n = (i + 1) * c->n_wanted / c->feeds - f->first;
-	if (c->feeds > 1)
-		snprintf(f->label, sizeof(f->label), "connection %zu: ", i + 1);
-	f->session = session_new(c->loop, &c->options.session, &session_calls,
-	    f, c->wanted + f->first, f->n, f->label);
-	return f->session != NULL ? 0 : -1;
-}
-
 int collector_start(struct collector *c, struct fault *fault)
 {
-	size_t i;
+	size_t live;
 
-	c->n_wanted = c->sources;
-	c->feeds = (c->n_wanted + SESSION_CHANNELS_MAX - 1) /
-	           SESSION_CHANNELS_MAX;
-	if (c->feeds > COLLECTOR_SESSIONS_MAX)
+	if (c->from_name != NULL) {
+		c->started = true;
+		loop_timer_set(c->loop, &c->tick, collector_now_ms());
+		return 0;
+	}
+	if (feeds_wanted(c, &live) == 0 && c->depth == NULL)
 		return fault_set(fault, EX_USAGE,
-		    "%zu channels are too many: the exchange allows %d "
-		    "connections of %d",
-		    c->n_wanted, COLLECTOR_SESSIONS_MAX, SESSION_CHANNELS_MAX);
-	c->wanted = calloc(c->n_wanted + 1, sizeof(*c->wanted));
-	c->feed = calloc(c->feeds + 1, sizeof(*c->feed));
-	if (c->wanted == NULL || c->feed == NULL)
-		return fault_set(fault, EX_OSERR, "out of memory");
-	for (i = 0; i < c->n_wanted; i++)
-		c->wanted[i] = c->source[i]->name;
-	for (i = 0; i < c->feeds; i++)
-		if (start_feed(c, i) == -1)
-			return fault_set(fault, EX_OSERR, "out of memory");
+		    "none of these channels is of what was named; "
+		    "--list-channels says what each is of");
+	if (life_start(c, fault) == -1 || keep_read(c, fault) == -1 ||
+	    feeds_start(c, fault) == -1)
+		return -1;
+	c->started = true;
+	c->started_ms = collector_now_ms();
+	loop_timer_set(c->loop, &c->tick, c->started_ms + TICK_MS);
 	return 0;
 }
 
 void collector_stop(struct collector *c)
 {
-	int64_t now_ms = clock_wall_us() / 1000;
 	size_t i;
 
 	if (c->stopping)
 		return;
+	for (i = 0; i < c->sources; i++)
+		if (c->source[i]->sweep != NULL)
+			sweep_stop(c->source[i]->sweep);
+	trades_flush(c);
+	for (i = 0; i < c->feeds; i++) {
+		c->received_gone += session_received(c->feed[i]->session);
+		c->losses_gone += session_losses(c->feed[i]->session);
+	}
+	feeds_holes(c);
 	c->stopping = true;
-	free_sessions(c);
-	for (i = 0; i < c->n_wanted; i++)
-		if (c->source[i]->lost_ms != 0)
-			record_hole(c, c->source[i], now_ms);
+	c->drain_by_ms = collector_now_ms() + DRAIN_MS;
+	feeds_free(c);
 }
 
 int collector_result(const struct collector *c, struct fault *fault)
 {
 	*fault = c->why;
 	return c->why.text[0] == '\0' ? 0 : -1;
-}
-
-void collector_report(const struct collector *c)
-{
-	uint64_t received = 0, losses = 0;
-	size_t i, live = 0;
-
-	for (i = 0; i < c->feeds; i++) {
-		if (c->feed[i].session == NULL)
-			continue;
-		received += session_received(c->feed[i].session);
-		losses += session_losses(c->feed[i].session);
-		live += session_is_live(c->feed[i].session);
-	}
-	log_info("%zu of %zu connections live, %zu of %zu channels; "
-		 "%" PRIu64 " bytes and %" PRIu64 " messages received, "
-		 "%" PRIu64 " records and %" PRIu64 " bytes written, "
-		 "%" PRIu64 " gap records, %" PRIu64 " reconnects, "
-		 "%" PRIu64 " dropped, %" PRIu64 " repeated trades left out, "
-		 "%" PRIu64 " of other currencies, %zu bytes in the queue",
-	    live, c->feeds, count_live(c, 0, c->n_wanted), c->n_wanted,
-	    received, c->messages, c->records, c->out->written, c->gap_records,
-	    losses, c->dropped, c->repeated, c->filtered, c->out->queued);
 }

@@ -50,35 +50,3 @@ void gaps_shift(struct gaps *g)
 	gap->waits = false;
 	gap->next = NULL;
 }
-
-enum sequence_is sequence_take(struct sequence *s, int64_t seq)
-{
-	int64_t step = seq - s->max;
-	uint64_t bit;
-
-	if (s->max == -1 || step > 0) {
-		bool jump = s->max != -1 && step > 1;
-
-		s->seen = s->max != -1 && step < 64 ? s->seen << step : 0;
-		s->seen |= 1;
-		s->max = seq;
-		return jump ? SEQUENCE_JUMP : SEQUENCE_NEXT;
-	}
-	if (step <= -64)
-		return SEQUENCE_LATE;
-	bit = UINT64_C(1) << -step;
-	if (s->seen & bit)
-		return SEQUENCE_SEEN;
-	s->seen |= bit;
-	return SEQUENCE_LATE;
-}
-
-void gap_fill(struct gap *gap, int64_t seq)
-{
-	if (!gap->waits)
-		return;
-	if (seq == gap->what.to_seq)
-		gap->what.to_seq--;
-	else if (seq == gap->what.from_seq)
-		gap->what.from_seq++;
-}

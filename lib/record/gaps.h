@@ -29,22 +29,4 @@ void gaps_add(struct gaps *g, struct gap *gap, int64_t from_ms, int64_t to_ms,
 struct gap *gaps_first(struct gaps *g);
 void gaps_shift(struct gaps *g);
 
-/*
- * trade_seq of one instrument: dense, so a jump is a hole.
- */
-struct sequence {
-	int64_t max;   /* the highest seen, -1: none */
-	uint64_t seen; /* bit i: max - i was seen */
-};
-
-enum sequence_is { SEQUENCE_NEXT, SEQUENCE_JUMP, SEQUENCE_LATE, SEQUENCE_SEEN };
-
-/* Takes a number.  JUMP: those between the former max and this are missing.
- * LATE: an older one, not known to have been seen.  SEEN: a repetition. */
-enum sequence_is sequence_take(struct sequence *s, int64_t seq);
-
-/* A late trade has filled a hole that still waits: makes it smaller.  A hole of
- * which nothing is left has from_seq > to_seq. */
-void gap_fill(struct gap *gap, int64_t seq);
-
 #endif

@@ -132,5 +132,6 @@ int record_gap(
 	if (gap->dropped >= 0 &&
 	    add_integer(out, "dropped", gap->dropped) == -1)
 		return -1;
-	return buf_adds(out, ",\"repaired\":false}\n");
+	return buf_addf(
+	    out, ",\"repaired\":%s}\n", gap->repaired ? "true" : "false");
 }

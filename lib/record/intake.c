@@ -5,21 +5,18 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "record/collect.h"
+#include "record/digest.h"
 
 /* Data beyond this are no quote: a book's snapshot, say. */
 #define LONG_DATA 4096
+/* How often a filter's failure is said. */
+#define JQ_SAID_MAX 5
 
-/* What must be known of a datum before its record can begin. */
-struct datum {
-	struct json_value value;
-	struct json_span instrument; /* between the quotes; p NULL: none */
-	struct json_value seq;       /* trade_seq; only if has_seq */
-	bool has_seq;
-};
+static const char repaired_text[] = ",\"repaired\":true}\n";
 
 int64_t intake_stamp(struct collector *c)
 {
-	int64_t us = clock_wall_us();
+	int64_t us = c->replay_us > 0 ? c->replay_us : clock_wall_us();
 
 	if (us <= c->last_us)
 		us = c->last_us + 1;
@@ -27,23 +24,25 @@ int64_t intake_stamp(struct collector *c)
 	return us;
 }
 
+bool intake_full(const struct collector *c)
+{
+	return c->options.count > 0 && c->records >= (uint64_t)c->options.count;
+}
+
+/* ------------------------------------------------------------ to the queue */
+
 /* Now, on the clock of the stamps, which never goes back. */
-static int64_t now_ms(const struct collector *c)
+static int64_t stamp_ms(const struct collector *c)
 {
 	int64_t us = clock_wall_us();
 
 	return (us > c->last_us ? us : c->last_us) / 1000;
 }
 
-bool intake_full(const struct collector *c)
-{
-	return c->options.count > 0 && c->records >= (uint64_t)c->options.count;
-}
-
 /* The queue is full: what comes is counted until half of it is written. */
 static void overflow(struct collector *c, struct source *s)
 {
-	int64_t at_ms = now_ms(c);
+	int64_t at_ms = stamp_ms(c);
 	struct record_gap *what = &s->overflow.what;
 
 	if (!c->overflowing)
@@ -74,11 +73,68 @@ static char *room(struct collector *c, struct source *s, size_t n)
 	return p;
 }
 
-static void commit(struct collector *c, size_t n)
+void intake_line(
+    struct collector *c, struct source *s, const char *line, size_t len)
 {
-	out_commit(c->out, n);
+	char *p;
+
+	if (intake_full(c))
+		return;
+	p = s != NULL ? room(c, s, len) : out_reserve(c->out, len);
+	if (p == NULL)
+		return;
+	memcpy(p, line, len);
+	out_commit(c->out, len);
 	c->records++;
 }
+
+static int add_filtered(void *arg, const char *json, size_t len)
+{
+	struct collector *c = arg;
+	char *p = out_reserve(c->out, len + 1);
+
+	if (p == NULL)
+		return -1;
+	memcpy(p, json, len);
+	p[len] = '\n';
+	out_commit(c->out, len + 1);
+	c->records++;
+	return 0;
+}
+
+/* What the user's filter makes of a record.  -1: the queue is full. */
+static int filter(struct collector *c, const char *record, size_t len)
+{
+	uint64_t before = c->records;
+	struct fault fault = {0};
+
+	buf_clear(&c->record);
+	if (buf_add(&c->record, record, len) == -1)
+		return -1;
+	if (jq_map_text(
+		c->jq, buf_head(&c->record), len, add_filtered, c, &fault) == 0)
+		return 0;
+	if (fault.text[0] == '\0')
+		return c->records == before ? -1 : 0;
+	if (c->jq_failed++ < JQ_SAID_MAX)
+		log_warn("--jq: %s; the record is left out: %.*s", fault.text,
+		    (int)(len < 200 ? len - 1 : 200), buf_head(&c->record));
+	return 0;
+}
+
+/* A record stands in the room that was made for it. */
+static void commit(
+    struct collector *c, struct source *s, const char *p, size_t n)
+{
+	if (c->jq == NULL) {
+		out_commit(c->out, n);
+		c->records++;
+	} else if (filter(c, p, n) == -1) {
+		overflow(c, s);
+	}
+}
+
+/* --------------------------------------------------------------- one datum */
 
 /* Data that are one object, of a channel that names the instrument: nearly all
  * messages.  The record is written while its JSON is checked. */
@@ -97,60 +153,98 @@ static int take_object(
 	if (rpc_finish(m) == -1)
 		return rpc_fault(m, fault);
 	if (p != NULL)
-		commit(c, n);
+		commit(c, s, p, n);
 	return 0;
 }
 
-/* The members that say what a (valid) datum is of. */
-static void look(struct datum *d)
+static int64_t number(const struct json_value *v)
+{
+	int64_t n;
+
+	if (num_int64(v->text.p, v->text.len, &n) != NUM_OK || n < 0 ||
+	    n > INT64_MAX / 2)
+		return 0;
+	return n;
+}
+
+void datum_look(struct datum *d, struct json_value value)
 {
 	struct json_value v;
 	struct json_span key;
 	struct json j;
 
-	d->instrument = (struct json_span){NULL, 0};
-	d->has_seq = false;
-	json_init(&j, d->value.text.p, d->value.text.len);
-	if (d->value.type != JSON_OBJECT || json_object_begin(&j) == -1)
+	*d = (struct datum){.value = value};
+	json_init(&j, value.text.p, value.text.len);
+	if (value.type != JSON_OBJECT || json_object_begin(&j) == -1)
 		return;
 	while (json_object_next(&j, &key) == 1 && json_value(&j, &v) == 0) {
 		if (v.type == JSON_STRING &&
 		    json_span_is(key, "instrument_name"))
 			d->instrument = json_inside(v.text);
-		if (v.type == JSON_NUMBER && json_span_is(key, "trade_seq")) {
-			d->seq = v;
-			d->has_seq = true;
-		}
+		if (v.type == JSON_NUMBER && json_span_is(key, "trade_seq"))
+			d->seq = number(&v);
+		if (v.type == JSON_NUMBER && json_span_is(key, "timestamp"))
+			d->timestamp = number(&v);
 	}
 }
 
-/* A jump of trade_seq is a hole; false: this trade was here before. */
-static bool check_sequence(struct collector *c, const struct source *s,
-    struct instrument *i, const struct datum *d)
+static size_t write_record(struct collector *c, const struct record_head *head,
+    struct json_span text, bool repaired, char *out)
 {
-	int64_t former = i->sequence.max, seq;
-	int64_t at_ms;
-	enum sequence_is is;
+	struct json j;
+	size_t n;
 
-	if (!d->has_seq ||
-	    num_int64(d->seq.text.p, d->seq.text.len, &seq) != NUM_OK ||
-	    seq < 0 || seq > INT64_MAX / 2)
-		return true;
-	at_ms = now_ms(c);
-	is = sequence_take(&i->sequence, seq);
-	if (is == SEQUENCE_SEEN) {
-		c->repeated++;
-		return false;
+	json_init(&j, text.p, text.len);
+	n = record_write(&c->writer, head, intake_stamp(c), &j, out);
+	if (n == 0 || !repaired)
+		return n;
+	n -= 2; /* the brace and the newline */
+	memcpy(out + n, repaired_text, sizeof(repaired_text) - 1);
+	return n + sizeof(repaired_text) - 1;
+}
+
+/* A long record is made apart and copied, so that the queue holds what it is,
+ * not what it might have been. */
+static void write_long(struct collector *c, struct source *s,
+    const struct record_head *head, struct json_span text, bool repaired,
+    size_t bound)
+{
+	char *apart = malloc(bound);
+	size_t n;
+	char *p;
+
+	if (apart == NULL) {
+		overflow(c, s);
+		return;
 	}
-	if (is == SEQUENCE_JUMP) {
-		i->skipped.what.channel = s->name;
-		gaps_add(&c->gaps, &i->skipped, i->last_ms, at_ms, former + 1,
-		    seq - 1);
-	} else if (is == SEQUENCE_LATE) {
-		gap_fill(&i->skipped, seq);
+	n = write_record(c, head, text, repaired, apart);
+	p = n > 0 ? room(c, s, n) : NULL;
+	if (p != NULL) {
+		memcpy(p, apart, n);
+		commit(c, s, p, n);
 	}
-	i->last_ms = at_ms;
-	return true;
+	free(apart);
+}
+
+void intake_write(struct collector *c, struct source *s,
+    const struct record_head *head, struct json_span text, bool repaired)
+{
+	size_t bound = record_bound(head, text.len) + sizeof(repaired_text);
+	size_t n;
+	char *p;
+
+	if (c->options.raw || intake_full(c))
+		return;
+	if (text.len > LONG_DATA) {
+		write_long(c, s, head, text, repaired, bound);
+		return;
+	}
+	p = room(c, s, bound);
+	if (p == NULL)
+		return;
+	n = write_record(c, head, text, repaired, p);
+	if (n > 0)
+		commit(c, s, p, n);
 }
 
 /* Chain-wide trades hold more currencies than were asked for. */
@@ -166,50 +260,6 @@ static bool is_wanted(const struct collector *c, const struct source *s,
 		    strcmp(c->pair[n].currency, i->currency) == 0)
 			return true;
 	return false;
-}
-
-/* A long record is made apart and copied, so that the queue holds what it is,
- * not what it might have been. */
-static void write_long(struct collector *c, struct source *s,
-    const struct record_head *head, struct json *j, size_t bound)
-{
-	char *apart = malloc(bound);
-	size_t n;
-	char *p;
-
-	if (apart == NULL) {
-		overflow(c, s);
-		return;
-	}
-	n = record_write(&c->writer, head, intake_stamp(c), j, apart);
-	p = n > 0 ? room(c, s, n) : NULL;
-	if (p != NULL) {
-		memcpy(p, apart, n);
-		commit(c, n);
-	}
-	free(apart);
-}
-
-static void write_datum(struct collector *c, struct source *s,
-    const struct record_head *head, const struct datum *d)
-{
-	size_t len = d->value.text.len;
-	size_t bound = record_bound(head, len);
-	struct json j;
-	size_t n;
-	char *p;
-
-	json_init(&j, d->value.text.p, len);
-	if (len > LONG_DATA) {
-		write_long(c, s, head, &j, bound);
-		return;
-	}
-	p = room(c, s, bound);
-	if (p == NULL)
-		return;
-	n = record_write(&c->writer, head, intake_stamp(c), &j, p);
-	if (n > 0)
-		commit(c, n);
 }
 
 /* An escape in an instrument's name is strange, but JSON. */
@@ -229,56 +279,166 @@ static int plain_name(
 	return 0;
 }
 
+int intake_instrument(struct collector *c, struct source *s, struct datum *d,
+    struct instrument **i, struct fault *fault)
+{
+	*i = NULL;
+	if (d->instrument.p == NULL)
+		return 1;
+	if (plain_name(&d->instrument, &c->line, fault) == -1)
+		return -1;
+	*i = instrument_get(c, d->instrument, fault);
+	if (*i == NULL)
+		return -1;
+	if (is_wanted(c, s, *i))
+		return 1;
+	c->filtered++;
+	return 0;
+}
+
 static int take_datum(struct collector *c, struct source *s,
     struct json_value value, struct fault *fault)
 {
 	const struct record_head *head = &s->head;
-	struct datum d = {.value = value};
 	struct instrument *i;
+	struct datum d;
+	int r;
 
 	if (intake_full(c))
 		return 0;
-	look(&d);
-	if (d.instrument.p != NULL) {
-		if (plain_name(&d.instrument, &c->line, fault) == -1)
-			return -1;
-		i = instrument_get(c, d.instrument, fault);
-		if (i == NULL)
-			return -1;
-		if (!is_wanted(c, s, i)) {
-			c->filtered++;
-			return 0;
-		}
-		if (s->channel.id == CHANNEL_TRADES &&
-		    !check_sequence(c, s, i, &d))
-			return 0;
-		if (s->instrument == NULL)
-			head = instrument_head(i, s, fault);
-		if (head == NULL)
-			return -1;
+	datum_look(&d, value);
+	r = intake_instrument(c, s, &d, &i, fault);
+	if (r != 1)
+		return r;
+	if (i != NULL && s->channel.id == CHANNEL_TRADES && d.seq > 0) {
+		trades_take(c, s, i, &d, false);
+		return 0;
 	}
-	write_datum(c, s, head, &d);
+	if (i != NULL && s->instrument == NULL)
+		head = instrument_head(i, s, fault);
+	if (head == NULL)
+		return -1;
+	intake_write(c, s, head, value.text, false);
 	return 0;
 }
 
-/* Arrays, and data whose instrument only they name: checked whole first. */
-static int take_any(
-    struct collector *c, struct source *s, struct rpc *m, struct fault *fault)
+int intake_data(struct collector *c, struct source *s, struct json_value data,
+    struct fault *fault)
 {
-	struct json_value data, v;
+	struct json_value v;
 	struct json j;
+	int r = 0;
 
-	if (json_value(&m->json, &data) == -1 || rpc_finish(m) == -1)
-		return rpc_fault(m, fault);
 	if (data.type != JSON_ARRAY)
 		return take_datum(c, s, data, fault);
 	json_init(&j, data.text.p, data.text.len);
 	if (json_array_begin(&j) == -1)
 		return 0;
-	while (json_array_next(&j) == 1 && json_value(&j, &v) == 0)
-		if (take_datum(c, s, v, fault) == -1)
-			return -1;
-	return 0;
+	while (r == 0 && json_array_next(&j) == 1 && json_value(&j, &v) == 0)
+		r = take_datum(c, s, v, fault);
+	return r;
+}
+
+/* --------------------------------------------------------- a notification */
+
+static struct json_value value_of(const char *text, size_t len)
+{
+	struct json_value v = {{text, len}, JSON_NULL};
+	struct json j;
+
+	json_init(&j, text, len);
+	json_value(&j, &v);
+	return v;
+}
+
+void intake_merged(struct collector *c, struct source *s)
+{
+	struct merge_message *m;
+	struct fault fault;
+
+	while ((m = merge_pop(s->merge)) != NULL) {
+		if (s->wanted &&
+		    intake_data(c, s, value_of(m->text, m->len), &fault) == -1)
+			log_warn("%s: %s", s->name, fault.text);
+		free(m);
+	}
+}
+
+/* Of two feeds the one sequence. */
+static int take_merged(struct collector *c, struct source *s,
+    const struct feed *f, struct json_value data, struct fault *fault)
+{
+	uint64_t digest = digest_data(data.text);
+	int r = 0;
+
+	switch (
+	    merge_take(s->merge, f->side, digest, data.text.p, data.text.len)) {
+	case MERGE_PASS:
+		if (s->wanted)
+			r = intake_data(c, s, data, fault);
+		break;
+	case MERGE_SEEN: c->repeated++; break;
+	case MERGE_HELD: break;
+	}
+	intake_merged(c, s);
+	return r;
+}
+
+/* Changes of a book that no place brought: of a recording, or never asked for;
+ * beside those of a place they are nothing. */
+static bool takes_change(struct collector *c, struct source *s, struct feed *f,
+    struct place *p, struct json_value data)
+{
+	if (p == NULL && (s->place[0].feed != NULL || s->place[1].feed != NULL))
+		return false;
+	if (p == NULL && f != NULL)
+		return true; /* never asked for: as it stands */
+	if (p == NULL) {
+		p = &s->place[0];
+		p->source = s;
+	}
+	return changes_take(c, p, data);
+}
+
+/* A source's data are known to the end: what of them concerns us, and the
+ * records. */
+static int take_whole(struct collector *c, struct source *s, struct feed *f,
+    struct json_value data, struct fault *fault)
+{
+	struct place *p = f != NULL ? &s->place[f->side] : NULL;
+
+	if (p != NULL && p->feed != f)
+		p = NULL; /* it was never asked for */
+	if (s->expect_ms > 0) {
+		s->heard_ms = collector_now_ms();
+		s->patience_ms = s->expect_ms;
+	}
+	if (s->channel.id == CHANNEL_BOOK_CHANGE &&
+	    !takes_change(c, s, f, p, data))
+		return 0;
+	life_take(c, s, data);
+	if (s->merge != NULL && p != NULL)
+		return take_merged(c, s, f, data, fault);
+	return s->wanted ? intake_data(c, s, data, fault) : 0;
+}
+
+/* Arrays, and data whose instrument only they name: checked whole first. */
+static int take_any(struct collector *c, struct source *s, struct feed *f,
+    struct rpc *m, struct fault *fault)
+{
+	struct json_value data;
+
+	if (json_value(&m->json, &data) == -1 || rpc_finish(m) == -1)
+		return rpc_fault(m, fault);
+	if (c->options.raw && s->wanted)
+		intake_raw(c, s, f, m->text, m->len);
+	return take_whole(c, s, f, data, fault);
+}
+
+static bool is_canary(const struct feed *f, struct json_span name)
+{
+	return f != NULL && f->canary.channel.name != NULL &&
+	       json_span_is(name, f->canary.channel.name);
 }
 
 static struct source *find_source(
@@ -294,14 +454,29 @@ static struct source *find_source(
 	if (s != NULL)
 		return s;
 	s = source_get(c, name.p, name.len, fault);
-	if (s != NULL && c->strangers++ < NAMES_SAID)
+	if (s == NULL)
+		return NULL;
+	s->wanted = true;
+	if (c->replay_us == 0 && c->strangers++ < NAMES_SAID)
 		log_info("%s was not asked for; it is passed on", s->name);
 	return s;
 }
 
-int intake(struct collector *c, struct rpc *m, struct fault *fault)
+/* Whether the shortest way will do. */
+static bool is_plain(
+    const struct collector *c, const struct source *s, struct rpc *m)
+{
+	return s->instrument != NULL && s->merge == NULL && s->wanted &&
+	       s->expect_ms == 0 && s->channel.id != CHANNEL_TRADES &&
+	       s->channel.id != CHANNEL_BOOK_CHANGE && !c->options.raw &&
+	       m->len <= LONG_DATA && json_peek(&m->json) == JSON_OBJECT;
+}
+
+int intake_notification(
+    struct collector *c, struct feed *f, struct rpc *m, struct fault *fault)
 {
 	struct source *s;
+	struct place *p;
 
 	if (c->stopping || c->ended || intake_full(c))
 		return 0;
@@ -309,21 +484,44 @@ int intake(struct collector *c, struct rpc *m, struct fault *fault)
 	s = find_source(c, m->channel, fault);
 	if (s == NULL)
 		return -1;
-	if (!s->live)
-		s->early = true;
-	if (s->instrument != NULL && s->channel.id != CHANNEL_TRADES &&
-	    m->len <= LONG_DATA && json_peek(&m->json) == JSON_OBJECT)
+	p = f != NULL ? &s->place[f->side] : NULL;
+	if (p != NULL && p->feed == f && !p->live)
+		p->early = true;
+	if (is_plain(c, s, m))
 		return take_object(c, s, m, fault);
-	return take_any(c, s, m, fault);
+	return take_any(c, s, f, m, fault);
 }
+
+int intake(struct feed *f, struct rpc *m, struct fault *fault)
+{
+	struct json_value ignored;
+
+	/* The canary of one session may be wanted of another. */
+	if (!is_canary(f, m->channel) ||
+	    f->canary.channel.state == CHANNEL_APART)
+		return intake_notification(f->c, f, m, fault);
+	f->c->messages++;
+	if (json_value(&m->json, &ignored) == -1 || rpc_finish(m) == -1)
+		return rpc_fault(m, fault);
+	return 0;
+}
+
+/* ------------------------------------------------------------------- gaps */
 
 static bool write_gap(struct collector *c, const struct record_gap *what)
 {
 	buf_clear(&c->line);
-	if (record_gap(&c->line, what, intake_stamp(c)) == -1 ||
-	    out_add(c->out, buf_head(&c->line), buf_used(&c->line)) == -1)
+	if (record_gap(&c->line, what, intake_stamp(c)) == -1)
 		return false;
-	c->records++;
+	if (c->jq != NULL) {
+		if (filter(c, buf_head(&c->line), buf_used(&c->line)) == -1)
+			return false;
+	} else {
+		if (out_add(c->out, buf_head(&c->line), buf_used(&c->line)) ==
+		    -1)
+			return false;
+		c->records++;
+	}
 	c->gap_records++;
 	return true;
 }
@@ -336,11 +534,15 @@ static void end_overflow(struct collector *c)
 	c->overflowing = false;
 	log_info("the queue has room again");
 	for (i = 0; i < c->sources; i++) {
-		struct record_gap *what = &c->source[i]->overflow.what;
+		struct source *s = c->source[i];
+		struct record_gap *what = &s->overflow.what;
 
-		if (what->dropped > 0)
-			gaps_add(&c->gaps, &c->source[i]->overflow,
-			    what->from_ms, what->to_ms, -1, -1);
+		if (what->dropped == 0)
+			continue;
+		gaps_add(
+		    &c->gaps, &s->overflow, what->from_ms, what->to_ms, -1, -1);
+		if (s->channel.id == CHANNEL_BOOK_CHANGE)
+			changes_dropped(c, s);
 	}
 }
 

@@ -75,6 +75,15 @@ static char *copy_compact(char *o, struct json_span text)
 	return o;
 }
 
+int record_compact(struct buf *out, struct json_span text)
+{
+	if (buf_reserve(out, text.len) == -1)
+		return -1;
+	out->len = (size_t)(copy_compact(out->data + out->len, text) -
+			    out->data);
+	return 0;
+}
+
 static void emit_value(struct emit *e, const struct json_value *v)
 {
 	if (v->type >= JSON_ARRAY)

@@ -6,6 +6,7 @@
 #ifndef RECORD_RECORD_H
 #define RECORD_RECORD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -65,11 +66,16 @@ struct record_gap {
 	int64_t from_ms, to_ms;
 	int64_t from_seq, to_seq;
 	int64_t dropped; /* of an overflow; negative: not said */
+	bool repaired;   /* what was missing has been fetched */
 };
 
 /* Appends the line of a gap record.  -1 as buf_add(). */
 int record_gap(
     struct buf *out, const struct record_gap *gap, int64_t received_us);
+
+/* Appends a valid JSON text without the white space between its tokens.  -1 as
+ * buf_add(). */
+int record_compact(struct buf *out, struct json_span text);
 
 /* Decimal text of v, at most 20 bytes, to out; returns its length. */
 size_t record_integer(int64_t v, char *out);

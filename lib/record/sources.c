@@ -4,6 +4,14 @@
 
 #include "record/collect.h"
 
+/* How often a class of channels speaks at the least (the exchange's
+ * subscriptions pages): the index every second; a ticker is resent every 5 s,
+ * of an incremental one the whole after a minute of silence.  With room for a
+ * slow one. */
+#define EXPECT_INDEX_MS 10000
+#define EXPECT_TICKER_MS 60000
+#define EXPECT_INCREMENTAL_MS 180000
+
 static int no_memory(struct fault *fault)
 {
 	return fault_set(fault, EX_OSERR, "out of memory");
@@ -19,7 +27,7 @@ static char *upper(struct json_span s)
 	return text;
 }
 
-static int gap_strings(struct source *s)
+static void gap_strings(struct source *s)
 {
 	struct record_gap what = {
 	    .kind = s->kind,
@@ -33,7 +41,6 @@ static int gap_strings(struct source *s)
 	s->overflow.what = what;
 	s->overflow.what.reason = "overflow";
 	s->overflow.what.dropped = 0;
-	return 0;
 }
 
 /* What the channel's name says of the instrument. */
@@ -59,6 +66,16 @@ static int name_instrument(struct source *s)
 	    &s->head, &s->channel, s->name, s->len, named ? &name : NULL);
 }
 
+static int64_t expectation(const struct channel *channel)
+{
+	switch (channel->id) {
+	case CHANNEL_INDEX: return EXPECT_INDEX_MS;
+	case CHANNEL_TICKER: return EXPECT_TICKER_MS;
+	case CHANNEL_INCREMENTAL_TICKER: return EXPECT_INCREMENTAL_MS;
+	default: return 0;
+	}
+}
+
 static struct source *source_new(const char *name, size_t len)
 {
 	struct source *s = calloc(1, sizeof(*s));
@@ -70,8 +87,10 @@ static struct source *source_new(const char *name, size_t len)
 	if (s->name == NULL || strlen(s->name) != len)
 		goto out;
 	channel_parse(s->name, len, &s->channel);
-	if (name_instrument(s) == -1 || gap_strings(s) == -1)
+	s->expect_ms = s->patience_ms = expectation(&s->channel);
+	if (name_instrument(s) == -1)
 		goto out;
+	gap_strings(s);
 	return s;
 out:
 	source_free(s);
@@ -82,6 +101,8 @@ void source_free(struct source *s)
 {
 	if (s == NULL)
 		return;
+	sweep_free(s->sweep);
+	merge_free(s->merge);
 	record_head_free(&s->head);
 	free(s->instrument);
 	free(s->kind);
@@ -129,17 +150,74 @@ struct source *source_get(
 		no_memory(fault);
 		return NULL;
 	}
+	s->id = ++c->last_id;
 	c->source[c->sources++] = s;
 	return s;
 }
 
-static struct instrument *instrument_new(struct json_span name)
+/* Trades of it are missing, and are asked for. */
+static bool has_holes(const struct collector *c, const struct source *s)
+{
+	const struct instrument *i;
+
+	for (i = c->holes; i != NULL; i = i->next_hole)
+		if (i->trades == s)
+			return true;
+	return false;
+}
+
+static bool is_free(const struct collector *c, const struct source *s)
+{
+	return s->place[0].feed == NULL && s->place[1].feed == NULL &&
+	       !s->cut.waits && !s->overflow.waits &&
+	       s->overflow.what.dropped == 0 &&
+	       (s->sweep == NULL ||
+		   (!sweep_runs(s->sweep) && !has_holes(c, s)));
+}
+
+static void forget_source(struct collector *c, struct source *s)
+{
+	size_t i;
+
+	table_remove(&c->channels, s->name, s->len);
+	for (i = 0; s->sweep != NULL && i < c->n_instruments; i++) {
+		struct instrument *in = c->instrument[i];
+
+		if (in->trades == s)
+			in->trades = NULL;
+		if (in->skipped.what.channel == s->name)
+			in->skipped.what.channel = NULL;
+	}
+	source_free(s);
+}
+
+void sources_reap(struct collector *c)
+{
+	size_t i = 0;
+
+	while (c->n_gone > 0 && i < c->sources) {
+		struct source *s = c->source[i];
+
+		if (!s->gone || !is_free(c, s)) {
+			i++;
+			continue;
+		}
+		c->source[i] = c->source[--c->sources];
+		c->n_gone--;
+		forget_source(c, s);
+	}
+}
+
+static struct instrument *instrument_new(
+    struct collector *c, struct json_span name)
 {
 	struct instrument *i = calloc(1, sizeof(*i));
 	struct name parsed;
 
 	if (i == NULL)
 		return NULL;
+	i->c = c;
+	i->since_ms = collector_now_ms();
 	i->name = strndup(name.p, name.len);
 	if (i->name == NULL || strlen(i->name) != name.len)
 		goto out;
@@ -150,7 +228,6 @@ static struct instrument *instrument_new(struct json_span name)
 		if (i->currency == NULL)
 			goto out;
 	}
-	i->sequence.max = -1;
 	i->skipped.what = (struct record_gap){
 	    .kind = i->kind,
 	    .currency = i->currency,
@@ -168,6 +245,7 @@ void instrument_free(struct instrument *i)
 {
 	if (i == NULL)
 		return;
+	tape_free(&i->tape);
 	record_head_free(&i->head);
 	free(i->currency);
 	free(i->name);
@@ -187,7 +265,7 @@ struct instrument *instrument_get(
 					    : "too many instruments");
 		return NULL;
 	}
-	i = instrument_new(name);
+	i = instrument_new(c, name);
 	if (i == NULL ||
 	    grow(&c->instrument, c->n_instruments, &c->instruments_size) ==
 		-1 ||
@@ -200,22 +278,38 @@ struct instrument *instrument_get(
 	return i;
 }
 
+bool instrument_forget(struct collector *c, struct instrument *i)
+{
+	size_t n;
+
+	if (i->holed || i->call.busy || i->skipped.waits)
+		return false;
+	for (n = 0; n < c->n_instruments; n++)
+		if (c->instrument[n] == i)
+			break;
+	if (n < c->n_instruments)
+		c->instrument[n] = c->instrument[--c->n_instruments];
+	table_remove(&c->instruments, i->name, strlen(i->name));
+	instrument_free(i);
+	return true;
+}
+
 const struct record_head *instrument_head(
     struct instrument *i, const struct source *s, struct fault *fault)
 {
 	struct name name;
 	bool named;
 
-	if (i->head_of == s)
+	if (i->head_of == s->id)
 		return &i->head;
 	record_head_free(&i->head);
-	i->head_of = NULL;
+	i->head_of = 0;
 	named = name_parse(i->name, strlen(i->name), &name) == 0;
 	if (record_head_make(&i->head, &s->channel, s->name, s->len,
 		named ? &name : NULL) == -1) {
 		no_memory(fault);
 		return NULL;
 	}
-	i->head_of = s;
+	i->head_of = s->id;
 	return &i->head;
 }

@@ -1,14 +1,116 @@
 #include "record/wants.h"
 
+#include <ctype.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "deribit/chain.h"
 #include "deribit/channel.h"
 
-__attribute__((format(printf, 5, 6))) static int add(struct collector *c,
-    const char *kind, const char *currency, struct fault *fault,
-    const char *format, ...)
+static const struct word {
+	const char *word;
+	unsigned bit;
+	const char *what;
+} words[] = {
+    {"quotes", WANTS_QUOTES, "quote.NAME: best bid and offer"},
+    {"trades", WANTS_TRADES,
+	"trades.KIND.CURRENCY.INTERVAL of the market, or\n"
+	"trades.NAME.INTERVAL with --top and --instrument"},
+    {"book", WANTS_BOOK,
+	"get_order_book, --depth levels every --depth-interval;\n"
+	"with --book incremental the channel book.NAME.INTERVAL"},
+    {"ticker", WANTS_TICKER,
+	"ticker.NAME.INTERVAL: prices, greeks, volatilities"},
+    {"incremental_ticker", WANTS_INCREMENTAL_TICKER,
+	"incremental_ticker.NAME: what changes of the ticker"},
+    {"markprice", WANTS_MARKPRICE,
+	"markprice.options.INDEX: mark prices and volatilities"},
+    {"perpetual", WANTS_PERPETUAL, "perpetual.NAME.INTERVAL: funding"},
+    {"index", WANTS_INDEX, "deribit_price_index.INDEX"},
+    {"volatility_index", WANTS_VOLATILITY, "deribit_volatility_index.INDEX"},
+    {"expiration", WANTS_EXPIRATION,
+	"estimated_expiration_price.INDEX: the delivery price to be"},
+    {"candles", WANTS_CANDLES, "chart.trades.NAME.RESOLUTION"},
+    {"instruments", WANTS_INSTRUMENTS,
+	"instrument.creation.KIND.CURRENCY: new listings"},
+    {"states", WANTS_STATES,
+	"instrument.state.KIND.CURRENCY: what becomes of them"},
+    {"platform", WANTS_PLATFORM, "platform_state and its public_methods_state"},
+};
+
+#define WORDS (sizeof(words) / sizeof(words[0]))
+
+/* Channels whose names are one word. */
+static bool is_bare(const char *word)
+{
+	return strcmp(word, "platform_state") == 0 ||
+	       strcmp(word, "announcements") == 0;
+}
+
+static int take_word(struct wants *w, const char *word, struct fault *fault)
+{
+	size_t i;
+
+	for (i = 0; i < WORDS; i++)
+		if (strcmp(words[i].word, word) == 0) {
+			w->words |= words[i].bit;
+			return 0;
+		}
+	if ((strchr(word, '.') == NULL && !is_bare(word)) ||
+	    strlen(word) > CHANNEL_LEN_MAX)
+		return fault_set(fault, EX_USAGE,
+		    "--channels %.60s: no such channels; --list-channels names "
+		    "them",
+		    word);
+	if (w->names == WANTS_NAMES_MAX)
+		return fault_set(fault, EX_USAGE,
+		    "--channels takes %d full names", WANTS_NAMES_MAX);
+	w->name[w->names++] = word;
+	return 0;
+}
+
+int wants_parse(struct wants *w, char *list, struct fault *fault)
+{
+	char *word = list, *end;
+
+	w->words = 0;
+	w->names = 0;
+	for (;; word = end + 1) {
+		end = strchr(word, ',');
+		if (end != NULL)
+			*end = '\0';
+		if (take_word(w, word, fault) == -1)
+			return -1;
+		if (end == NULL)
+			return 0;
+	}
+}
+
+void wants_print(FILE *f)
+{
+	const char *p;
+	size_t i, n;
+
+	for (i = 0; i < WORDS; i++) {
+		fprintf(f, "%-20s", words[i].word);
+		for (p = words[i].what; *p != '\0'; p += n) {
+			n = strcspn(p, "\n");
+			fprintf(f, "%.*s\n", (int)n, p);
+			if (p[n] == '\n')
+				fprintf(f, "%*s", 20, ""), n++;
+		}
+	}
+}
+
+struct sink {
+	wants_take *take;
+	void *arg;
+	const char *kind, *currency;
+	struct fault *fault;
+};
+
+__attribute__((format(printf, 2, 3))) static int add(
+    const struct sink *k, const char *format, ...)
 {
 	char channel[CHANNEL_LEN_MAX + 1];
 	va_list ap;
@@ -16,81 +118,129 @@ __attribute__((format(printf, 5, 6))) static int add(struct collector *c,
 	va_start(ap, format);
 	vsnprintf(channel, sizeof(channel), format, ap);
 	va_end(ap);
-	return collector_add(c, channel, kind, currency, fault);
+	return k->take(k->arg, channel, k->kind, k->currency, k->fault);
 }
 
-static int add_quotes(
-    const char *name, struct collector *c, struct fault *fault)
+int wants_instrument(const struct wants *w, const char *name, wants_take *take,
+    void *arg, struct fault *fault)
 {
-	return add(c, NULL, NULL, fault, "quote.%s", name);
-}
+	const struct sink k = {take, arg, NULL, NULL, fault};
+	const char *interval = w->interval;
+	struct name n;
 
-static int add_trades(
-    const char *name, struct collector *c, struct fault *fault)
-{
-	return add(c, NULL, NULL, fault, "trades.%s.100ms", name);
-}
-
-int wants_instrument(const struct wants *w, const char *name,
-    struct collector *c, struct fault *fault)
-{
-	if (w->quotes && add_quotes(name, c, fault) == -1)
+	if (name_parse(name, strlen(name), &n) == -1)
+		return fault_set(
+		    fault, EX_USAGE, "%.100s is no instrument's name", name);
+	if ((w->words & WANTS_QUOTES) && add(&k, "quote.%s", name) == -1)
 		return -1;
-	return w->trades ? add_trades(name, c, fault) : 0;
-}
-
-/* The exchange's kind, in the name of a channel for a whole market. */
-static const char *market_kind(const char *kind)
-{
-	return strcmp(kind, "perpetual") == 0 ? "future" : kind;
-}
-
-/* The trades of the market that the instrument is of: one channel, which has
- * new listings by itself. */
-static int add_market(
-    const struct chain_instrument *i, struct collector *c, struct fault *fault)
-{
-	const char *settlement = i->settlement;
-	const char *quote = strchr(i->name, '_');
-
-	/* A spot pair has no settlement currency, but a quote currency. */
-	if (*settlement == '\0')
-		settlement = quote != NULL ? quote + 1 : "any";
-	if (add(c, i->kind, i->currency, fault, "trades.%s.%s.100ms",
-		market_kind(i->kind), settlement) == -1)
+	if ((w->words & WANTS_TRADES) && w->each &&
+	    add(&k, "trades.%s.%s", name, interval) == -1)
 		return -1;
-	if (collector_keep(c, i->kind, i->currency) == -1)
-		return fault_set(fault, EX_OSERR, "out of memory");
+	if ((w->words & WANTS_BOOK_CHANGES) &&
+	    add(&k, "book.%s.%s", name, interval) == -1)
+		return -1;
+	if ((w->words & WANTS_TICKER) &&
+	    add(&k, "ticker.%s.%s", name, interval) == -1)
+		return -1;
+	if ((w->words & WANTS_INCREMENTAL_TICKER) &&
+	    add(&k, "incremental_ticker.%s", name) == -1)
+		return -1;
+	if ((w->words & WANTS_PERPETUAL) && n.kind == NAME_PERPETUAL &&
+	    add(&k, "perpetual.%s.%s", name, interval) == -1)
+		return -1;
+	if ((w->words & WANTS_CANDLES) &&
+	    add(&k, "chart.trades.%s.%s", name, w->resolution) == -1)
+		return -1;
 	return 0;
 }
 
-static bool same_market(
-    const struct chain_instrument *a, const struct chain_instrument *b)
+static void lower(const char *p, size_t len, char *out)
 {
-	return strcmp(a->kind, b->kind) == 0 &&
-	       strcmp(a->settlement, b->settlement) == 0 &&
-	       *a->settlement != '\0';
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		out[i] = (char)tolower((unsigned char)p[i]);
+	out[i] = '\0';
 }
 
-int wants_chain(const struct wants *w, const struct chain *chain,
-    struct collector *c, struct fault *fault)
+/* btc_usd of BTC-25DEC26, sol_usdc of SOL_USDC-25DEC26. */
+static void index_of(const struct name *n, char *out)
 {
-	const struct chain_instrument *in = chain->instrument;
-	const struct chain_instrument *end = in + chain->n;
+	lower(n->base.p, n->base.len, out);
+	strcat(out, "_");
+	if (n->quote.len > 0)
+		lower(n->quote.p, n->quote.len, out + strlen(out));
+	else
+		strcat(out, "usd");
+}
 
-	for (; in < end; in++) {
-		if (w->quotes && add_quotes(in->name, c, fault) == -1)
+/* The exchange has one for these alone. */
+static bool has_volatility_index(const char *index)
+{
+	return strcmp(index, "btc_usd") == 0 || strcmp(index, "eth_usd") == 0;
+}
+
+static int add_index(
+    const struct wants *w, const struct name *n, const struct sink *k)
+{
+	char index[2 * NAME_MAX_LEN];
+
+	index_of(n, index);
+	if ((w->words & WANTS_MARKPRICE) && n->kind == NAME_OPTION &&
+	    add(k, "markprice.options.%s", index) == -1)
+		return -1;
+	if ((w->words & WANTS_INDEX) &&
+	    add(k, "deribit_price_index.%s", index) == -1)
+		return -1;
+	if ((w->words & WANTS_VOLATILITY) && has_volatility_index(index) &&
+	    add(k, "deribit_volatility_index.%s", index) == -1)
+		return -1;
+	if ((w->words & WANTS_EXPIRATION) &&
+	    add(k, "estimated_expiration_price.%s", index) == -1)
+		return -1;
+	return 0;
+}
+
+int wants_market(const struct wants *w, const char *name, wants_take *take,
+    void *arg, struct fault *fault)
+{
+	char currency[NAME_MAX_LEN + 1], settlement[NAME_MAX_LEN + 1];
+	struct sink k = {take, arg, NULL, NULL, fault};
+	const char *market;
+	struct name n;
+
+	if (name_parse(name, strlen(name), &n) == -1)
+		return 0;
+	snprintf(currency, sizeof(currency), "%.*s", (int)n.base.len, n.base.p);
+	k.kind = name_kind_text(n.kind);
+	k.currency = currency;
+	name_settlement(&n, settlement, sizeof(settlement));
+	market = chain_kind_filter(k.kind);
+	if ((w->words & WANTS_TRADES) && !w->each &&
+	    add(&k, "trades.%s.%s.%s", market, settlement, w->interval) == -1)
+		return -1;
+	k.kind = k.currency = NULL;
+	if ((w->words & WANTS_INSTRUMENTS) &&
+	    add(&k, "instrument.creation.%s.%s", market, settlement) == -1)
+		return -1;
+	if ((w->words & WANTS_STATES) &&
+	    add(&k, "instrument.state.%s.%s", market, settlement) == -1)
+		return -1;
+	return add_index(w, &n, &k);
+}
+
+int wants_exchange(
+    const struct wants *w, wants_take *take, void *arg, struct fault *fault)
+{
+	const struct sink k = {take, arg, NULL, NULL, fault};
+	size_t i;
+
+	if ((w->words & WANTS_PLATFORM) &&
+	    (add(&k, "platform_state") == -1 ||
+		add(&k, "platform_state.public_methods_state") == -1))
+		return -1;
+	for (i = 0; i < w->names; i++)
+		if (take(arg, w->name[i], NULL, NULL, fault) == -1)
 			return -1;
-		if (!w->trades)
-			continue;
-		if (w->each) {
-			if (add_trades(in->name, c, fault) == -1)
-				return -1;
-		} else if (in == chain->instrument ||
-			   !same_market(in, in - 1)) {
-			if (add_market(in, c, fault) == -1)
-				return -1;
-		}
-	}
 	return 0;
 }

@@ -4,8 +4,15 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#ifdef HAVE_LINUX_SOCKIOS_H
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#endif
+
 #include "base/clock.h"
 #include "base/log.h"
+#include "replay/auth.h"
+#include "replay/inflict.h"
 
 #define REPLY_MAX ((size_t)64 << 20)
 #define LINGER_MS 10000
@@ -20,9 +27,9 @@ struct conn *conn_new(struct server *s, struct lws *wsi)
 	struct conn *c;
 	unsigned slot = 0;
 
-	while (slot < MARKET_SLOTS && s->conn[slot] != NULL)
+	while (slot < RPC_GHOST && s->conn[slot] != NULL)
 		slot++;
-	if (slot == MARKET_SLOTS || (c = calloc(1, sizeof(*c))) == NULL)
+	if (slot == RPC_GHOST || (c = calloc(1, sizeof(*c))) == NULL)
 		return NULL;
 	c->server = s;
 	c->wsi = wsi;
@@ -30,6 +37,9 @@ struct conn *conn_new(struct server *s, struct lws *wsi)
 	buf_init(&c->in, RULES_FRAME_MAX + 1);
 	buf_init(&c->queue, REPLY_MAX);
 	session_init(&c->session, slot, clock_mono_ms());
+	c->session.number = c->number;
+	c->session.harm = &c->harm;
+	harm_init(&c->harm);
 	if (s->options->stall_after_us > 0)
 		c->stall_at_us = clock_mono_us() + s->options->stall_after_us;
 	s->conn[slot] = c;
@@ -48,6 +58,8 @@ void conn_free(struct conn *c)
 	s->live--;
 	buf_free(&c->in);
 	buf_free(&c->queue);
+	harm_free(&c->harm);
+	session_free(&c->session);
 	free(c);
 }
 
@@ -93,36 +105,78 @@ void conn_notify(struct conn *c, const char *text, size_t len)
 		truth_event(c->server->truth, c->number, "drop", text, len);
 		return;
 	}
-	if (buf_used(&c->queue) + len > (size_t)o->queue_max ||
-	    queue_add(c, text, len) == -1)
+	if (o->faults->count > 0)
+		inflict_notify(c, text, len);
+	else
+		conn_queue(c, text, len);
+}
+
+void conn_queue(struct conn *c, const char *text, size_t len)
+{
+	size_t max = (size_t)c->server->options->queue_max;
+
+	if (c->state != CONN_LIVE)
+		return;
+	if (buf_used(&c->queue) + len > max || queue_add(c, text, len) == -1)
 		too_slow(c);
+}
+
+/* Nothing new is queued from now on. */
+static void leave(struct conn *c, enum conn_state state)
+{
+	c->state = state;
+	c->kill_at_ms = clock_mono_ms() + LINGER_MS;
+	market_leave(c->server->market, c->session.slot);
+	lws_callback_on_writable(c->wsi);
+}
+
+void conn_reset(struct conn *c)
+{
+	if (c->state == CONN_LIVE)
+		leave(c, CONN_TEARING);
+}
+
+void conn_stall(struct conn *c)
+{
+	c->stalled = true;
+	c->server->stats.stalls++;
+	truth_event(c->server->truth, c->number, "stall", NULL, 0);
 }
 
 void conn_cut(struct conn *c)
 {
-	if (c->state != CONN_LIVE)
-		return;
-	c->state = CONN_ENDING;
-	c->kill_at_ms = clock_mono_ms() + LINGER_MS;
-	market_leave(c->server->market, c->session.slot);
-	lws_callback_on_writable(c->wsi);
+	if (c->state == CONN_LIVE)
+		leave(c, CONN_ENDING);
 }
 
 void conn_close(struct conn *c, unsigned code, const char *reason)
 {
 	if (c->state != CONN_LIVE)
 		return;
-	c->state = CONN_CLOSING;
+	inflict_release(c, 0);
 	c->close_code = code;
 	c->close_reason = reason;
-	c->kill_at_ms = clock_mono_ms() + LINGER_MS;
-	market_leave(c->server->market, c->session.slot);
-	lws_callback_on_writable(c->wsi);
+	leave(c, CONN_CLOSING);
+}
+
+static void greet(void *arg, uint64_t slots, const char *text, size_t len)
+{
+	(void)slots;
+	conn_notify(arg, text, len);
+}
+
+static void greet_note(void *arg, const char *text, size_t len)
+{
+	const struct conn *c = arg;
+
+	if (c->server->truth->file != NULL)
+		truth_note(c->server->truth, text, len);
 }
 
 static void take(struct conn *c)
 {
 	struct server *s = c->server;
+	struct market_sink greeter = {greet, c, greet_note};
 	struct buf reply;
 	enum rpc_outcome outcome = RPC_ERROR;
 
@@ -134,7 +188,10 @@ static void take(struct conn *c)
 		outcome = rpc_answer(&s->rpc, &c->session, buf_head(&c->in),
 		    buf_used(&c->in), &reply);
 	s->stats.errors += outcome != RPC_RESULT;
-	conn_say(c, buf_head(&reply), buf_used(&reply));
+	s->stats.limited += outcome == RPC_TERMINATE;
+	if (outcome != RPC_LOST)
+		conn_say(c, buf_head(&reply), buf_used(&reply));
+	market_greet(s->market, c->session.slot, clock_wall_us(), &greeter);
 	buf_free(&reply);
 	if (outcome == RPC_TERMINATE)
 		conn_close(c, 1000, "too_many_requests");
@@ -226,6 +283,62 @@ static void half_close(struct conn *c)
 	truth_event(c->server->truth, c->number, "cut", NULL, 0);
 }
 
+/* Hands over half of the next message, which no client can take for one. */
+static int tear(struct conn *c)
+{
+	char *text;
+	size_t len;
+
+	c->state = CONN_TORN;
+	if (buf_used(&c->queue) == 0)
+		return 0;
+	memcpy(&len, buf_head(&c->queue), sizeof(len));
+	len /= 2;
+	text = buf_head(&c->queue) + RECORD_HEAD;
+	return lws_write(c->wsi, (unsigned char *)text, len,
+		   LWS_WRITE_TEXT | LWS_WRITE_NO_FIN) < (int)len
+	           ? -1
+	           : 0;
+}
+
+/* Bytes that the client's kernel has not got yet; -1: nobody can tell. */
+static int unsent(int fd)
+{
+	int n = -1;
+#if defined(SIOCOUTQ)
+	if (ioctl(fd, SIOCOUTQ, &n) == -1)
+		n = -1;
+#elif defined(SO_NWRITE)
+	socklen_t size = sizeof(n);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_NWRITE, &n, &size) == -1)
+		n = -1;
+#else
+	(void)fd;
+#endif
+	return n;
+}
+
+/* A reset throws away what is under way: it waits until nothing is. */
+static void torn_tick(struct conn *c)
+{
+	int fd = lws_get_socket_fd(c->wsi);
+	struct linger none = {.l_onoff = 1, .l_linger = 0};
+	int n = unsent(fd);
+
+	if (lws_partial_buffered(c->wsi) || n > 0)
+		return;
+	if (n == -1 ||
+	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none)) == -1) {
+		half_close(c);
+		return;
+	}
+	c->server->stats.cuts++;
+	truth_event(c->server->truth, c->number, "reset", NULL, 0);
+	lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+	c->state = CONN_LINGERS;
+}
+
 /* lws calls only when its own buffer is empty. */
 int conn_writeable(struct conn *c)
 {
@@ -235,7 +348,9 @@ int conn_writeable(struct conn *c)
 		settle(c);
 	if (c->state == CONN_ENDING)
 		half_close(c);
-	if (c->state == CONN_LINGERS)
+	if (c->state == CONN_TEARING)
+		return tear(c);
+	if (c->state == CONN_LINGERS || c->state == CONN_TORN)
 		return 0;
 	frames_refill(c, clock_mono_us());
 	while (!c->stalled && buf_used(&c->queue) > 0) {
@@ -268,6 +383,19 @@ static void say_heartbeat(struct conn *c, const char *type)
 	conn_say(c, text, (size_t)n);
 }
 
+/* The raw channels are over; the session is not. */
+static void token_ended(struct conn *c)
+{
+	struct buf text;
+
+	auth_leave_raw(&c->session, c->server->market);
+	buf_init(&text, 1024);
+	rpc_refuse(
+	    &text, 13009, "unauthorized", "{\"reason\":\"invalid_token\"}");
+	conn_say(c, buf_head(&text), buf_used(&text));
+	buf_free(&text);
+}
+
 static void tick_session(struct conn *c, int64_t now_ms)
 {
 	struct server *s = c->server;
@@ -283,6 +411,7 @@ static void tick_session(struct conn *c, int64_t now_ms)
 			conn_close(c, 4000, "heartbeat close");
 			return;
 		case RULES_IDLE: conn_cut(c); return;
+		case RULES_TOKEN_ENDED: token_ended(c); break;
 		default: return;
 		}
 	}
@@ -290,6 +419,8 @@ static void tick_session(struct conn *c, int64_t now_ms)
 
 void conn_tick(struct conn *c, int64_t now_us)
 {
+	if (c->state == CONN_TORN)
+		torn_tick(c);
 	if (c->state != CONN_LIVE) {
 		if (now_us / 1000 >= c->kill_at_ms)
 			lws_set_timeout(
@@ -297,12 +428,11 @@ void conn_tick(struct conn *c, int64_t now_us)
 		return;
 	}
 	if (c->stall_at_us > 0 && now_us >= c->stall_at_us && !c->stalled) {
-		c->stalled = true;
-		c->server->stats.stalls++;
-		truth_event(c->server->truth, c->number, "stall", NULL, 0);
+		conn_stall(c);
 	}
 	if (c->stalled)
 		return;
+	inflict_release(c, now_us);
 	tick_session(c, now_us / 1000);
 	if (c->frames_from_us > 0 && buf_used(&c->queue) < FRAMES_AHEAD)
 		lws_callback_on_writable(c->wsi);

@@ -1,138 +1,30 @@
 #include "replay/market.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "replay/book.h"
+#include "replay/candle.h"
+#include "replay/incremental.h"
+#include "replay/listing.h"
+#include "replay/tell.h"
 #include "replay/text.h"
 
-#define YEAR_MS 31557600000.0
 #define TEXT_MAX (1 << 20)
 #define TRADE_PERCENT 4 /* of the events, where both kinds are wanted */
+#define SILENT_MAX 16   /* events of which nobody hears, in a row */
 #define MATCH_ID_FIRST UINT64_C(227538549002481664)
+#define CHANGE_ID_FIRST UINT64_C(193809618511)
 
-static double normal(double x)
+/* The ids of a currency, which its instruments share, jump. */
+void market_change(struct market *m, size_t n)
 {
-	return 0.5 * erfc(-x / sqrt(2.0));
-}
-
-static double as_double(struct decimal d)
-{
-	return (double)d.mantissa / pow(10.0, d.scale);
-}
-
-/* Black-76, so that the chain looks like one: deep options are dear, far ones
- * cheap.  Where it begins only; from there it walks. */
-static double fair_option(const struct chain_base *b,
-    const struct chain_instrument *i, int64_t now_ms)
-{
-	double f = as_double(b->index), k = as_double(i->strike);
-	double t = (double)(i->expiration_ms - now_ms) / YEAR_MS;
-	double sd = b->volatility * sqrt(t > 0 ? t : 1e-6);
-	double d1 = log(f / k) / sd + sd / 2, d2 = d1 - sd;
-	double call = f * normal(d1) - k * normal(d2);
-	double price = i->call ? call : call - f + k;
-
-	return b->linear ? price : price / f;
-}
-
-static void walk_begin(struct market *m, size_t n, int64_t now_ms)
-{
-	const struct chain_instrument *i = &m->chain[n];
-	const struct chain_base *b = &chain_bases[i->base];
-	const struct chain_grid *g = chain_grid_of(i);
 	struct market_walk *w = &m->walk[n];
-	struct rng r = rng_for(m->seed, n);
-	double fair = i->kind == CHAIN_OPTION ? fair_option(b, i, now_ms)
-	                                      : as_double(b->index);
-	int64_t heavy = rng_below(&r, 1000);
+	uint64_t *last = &m->change_id[market_currency_at(&m->chain[n])];
 
-	w->anchor = chain_snap(g, (int64_t)(fair * pow(10.0, g->scale)));
-	w->fair = w->anchor;
-	w->iv = (int64_t)(b->volatility * 10000) + rng_below(&r, 1500);
-	w->open_interest = heavy * heavy * heavy / 10000;
-	w->seq = (uint64_t)(i->perpetual ? 295692526 : rng_below(&r, 900));
-	w->bid = w->anchor;
-	w->ask = chain_snap(g, w->anchor + chain_step(g, w->anchor));
-	w->bid_amount = 1 + rng_below(&r, 200);
-	w->ask_amount = 1 + rng_below(&r, 200);
-}
-
-static size_t hash_name(const char *name, size_t len)
-{
-	uint64_t h = UINT64_C(14695981039346656037);
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (unsigned char)name[i]) * UINT64_C(1099511628211);
-	return (size_t)(h ^ (h >> 32));
-}
-
-static void name_add(struct market *m, size_t n)
-{
-	const char *name = m->chain[n].name;
-	size_t at = hash_name(name, strlen(name));
-
-	while (m->names[at % m->names_size] != 0)
-		at++;
-	m->names[at % m->names_size] = (uint32_t)n + 1;
-}
-
-long market_find(const struct market *m, const char *name, size_t len)
-{
-	for (size_t at = hash_name(name, len);; at++) {
-		uint32_t n = m->names[at % m->names_size];
-
-		if (n == 0)
-			return -1;
-		if (strlen(m->chain[n - 1].name) == len &&
-		    memcmp(m->chain[n - 1].name, name, len) == 0)
-			return (long)n - 1;
-	}
-}
-
-/* Who is how active: perpetuals first, the rest in an order of the seed. */
-static void rank_begin(struct market *m)
-{
-	struct rng r = rng_for(m->seed, 77);
-	size_t first = 0;
-
-	for (size_t i = 0; i < m->count; i++)
-		m->rank[i] = (uint32_t)i;
-	for (size_t i = m->count - 1; i > 0; i--) {
-		size_t j = (size_t)rng_below(&r, (int64_t)i + 1);
-		uint32_t swap = m->rank[i];
-
-		m->rank[i] = m->rank[j];
-		m->rank[j] = swap;
-	}
-	for (size_t i = 0; i < m->count; i++) {
-		if (m->chain[m->rank[i]].perpetual) {
-			uint32_t swap = m->rank[i];
-
-			m->rank[i] = m->rank[first];
-			m->rank[first++] = swap;
-		}
-	}
-}
-
-static int market_allocate(struct market *m)
-{
-	m->names_size = m->count * 2 + 1;
-	m->walk = calloc(m->count, sizeof(*m->walk));
-	m->rank = calloc(m->count, sizeof(*m->rank));
-	m->names = calloc(m->names_size, sizeof(*m->names));
-	m->memory = calloc(MARKET_TRADES, sizeof(*m->memory));
-	m->quotes.member = calloc(m->count, sizeof(uint32_t));
-	m->quotes.weight = calloc(m->count, sizeof(uint64_t));
-	m->trades.member = calloc(m->count, sizeof(uint32_t));
-	m->trades.weight = calloc(m->count, sizeof(uint64_t));
-	return m->walk == NULL || m->rank == NULL || m->names == NULL ||
-	               m->memory == NULL || m->quotes.member == NULL ||
-	               m->quotes.weight == NULL || m->trades.member == NULL ||
-	               m->trades.weight == NULL
-	           ? -1
-	           : 0;
+	*last += (uint64_t)(w->bid_amount * 7 + w->ask_amount);
+	w->change_id = *last;
 }
 
 struct market *market_new(uint64_t seed, int64_t now_ms, struct fault *fault)
@@ -143,20 +35,19 @@ struct market *market_new(uint64_t seed, int64_t now_ms, struct fault *fault)
 		goto out;
 	m->seed = seed;
 	m->rng = rng_for(seed, 1);
+	m->beside = rng_for(seed, 2);
 	m->match_id = MATCH_ID_FIRST + seed;
 	buf_init(&m->text, TEXT_MAX);
-	m->chain = chain_new(now_ms, &m->count);
-	if (m->chain == NULL || market_allocate(m) == -1)
-		goto out;
 	for (unsigned b = 0; b < CHAIN_BASES; b++) {
 		m->index[b] = chain_bases[b].index.mantissa;
 		m->trade_id[b] = b == 0 ? 445682190 : 15;
+		m->volatility[b] = (int64_t)(chain_bases[b].volatility * 10000);
 	}
-	for (size_t i = 0; i < m->count; i++) {
-		walk_begin(m, i, now_ms);
-		name_add(m, i);
-	}
-	rank_begin(m);
+	for (unsigned c = 0; c < MARKET_CURRENCIES; c++)
+		m->change_id[c] = CHANGE_ID_FIRST + c * UINT64_C(1000000007);
+	m->memory = calloc(MARKET_TRADES, sizeof(*m->memory));
+	if (m->memory == NULL || listing_begin(m, now_ms) == -1)
+		goto out;
 	return m;
 out:
 	market_free(m);
@@ -168,24 +59,33 @@ void market_free(struct market *m)
 {
 	if (m == NULL)
 		return;
-	free(m->chain);
-	free(m->walk);
-	free(m->rank);
-	free(m->names);
+	listing_free(m);
+	free(m->greeting);
 	free(m->memory);
-	free(m->quotes.member);
-	free(m->quotes.weight);
-	free(m->trades.member);
-	free(m->trades.weight);
 	buf_free(&m->text);
 	free(m);
+}
+
+void market_live(
+    struct market *m, int64_t list_every_us, int64_t expire_every_us)
+{
+	m->list.every_us = list_every_us;
+	m->expire.every_us = expire_every_us;
+}
+
+void market_news(
+    struct market *m, int64_t open_after_us, int64_t interest_every_us)
+{
+	m->open_after_us = open_after_us;
+	m->interest.every_us = interest_every_us;
 }
 
 int64_t market_mark(const struct market *m, size_t instrument)
 {
 	const struct market_walk *w = &m->walk[instrument];
 
-	return w->fair * 10000 + (w->anchor * 7919 + w->fair * 31) % 10000;
+	return chain_shown(&m->chain[instrument], w->fair) * 10000 +
+	       (w->anchor * 7919 + w->fair * 31) % 10000;
 }
 
 const struct market_trade *market_trade_at(
@@ -224,29 +124,32 @@ static uint32_t pool_draw(const struct market_pool *p, struct rng *r)
 	return p->member[low];
 }
 
-static const unsigned kind_at[] = {[CHAIN_OPTION] = 1, [CHAIN_FUTURE] = 2};
-
-static unsigned currency_at(const struct chain_instrument *i)
-{
-	return i->base < 2 ? i->base + 1 : 3; /* BTC, ETH, USDC */
-}
-
 /* The four chain-wide channels an instrument's trades appear on. */
 static uint64_t *chain_subs(struct market *m, const struct chain_instrument *i,
     unsigned which, unsigned interval)
 {
-	return &m->trades_of[which & 1 ? 0 : kind_at[i->kind]]
-	                    [which & 2 ? 0 : currency_at(i)][interval];
+	return &m->trades_of[which & 1 ? 0 : market_kind_at(i)]
+	                    [which & 2 ? 0 : market_currency_at(i)][interval];
 }
 
 static bool trades_wanted(struct market *m, uint32_t n)
 {
-	uint64_t any = m->walk[n].subs[STREAM_TRADES_100MS] |
-	               m->walk[n].subs[STREAM_TRADES_AGG2];
+	uint64_t any = 0;
 
+	for (unsigned k = STREAM_TRADES; k < STREAM_COUNT; k++)
+		any |= m->walk[n].subs[k];
 	for (unsigned w = 0; w < 4; w++)
-		any |= *chain_subs(m, &m->chain[n], w, 0) |
-		       *chain_subs(m, &m->chain[n], w, 1);
+		for (unsigned k = 0; k < MARKET_INTERVALS; k++)
+			any |= *chain_subs(m, &m->chain[n], w, k);
+	return any != 0;
+}
+
+static bool quotes_wanted(const struct market *m, uint32_t n)
+{
+	uint64_t any = 0;
+
+	for (unsigned k = 0; k < STREAM_QUOTES_END; k++)
+		any |= m->walk[n].subs[k];
 	return any != 0;
 }
 
@@ -256,10 +159,10 @@ static void pools_build(struct market *m)
 	m->trades.count = 0;
 	for (size_t k = 0; k < m->count; k++) {
 		uint32_t n = m->rank[k];
-		const uint64_t *subs = m->walk[n].subs;
 
-		if ((subs[STREAM_QUOTE] | subs[STREAM_TICKER_100MS] |
-			subs[STREAM_TICKER_AGG2]) != 0)
+		if (!chain_is_open(&m->chain[n]))
+			continue;
+		if (quotes_wanted(m, n))
 			pool_add(&m->quotes, n);
 		if (trades_wanted(m, n))
 			pool_add(&m->trades, n);
@@ -286,6 +189,8 @@ static void walk_step(struct market *m, uint32_t n)
 		w->ask = chain_snap(g, w->bid + chain_step(g, w->bid));
 	w->bid_amount = 1 + rng_below(&m->rng, 300);
 	w->ask_amount = 1 + rng_below(&m->rng, 300);
+	w->steps++;
+	market_change(m, n);
 	if (m->chain[n].kind != CHAIN_OPTION)
 		return;
 	w->iv += rng_below(&m->rng, 11) - 5;
@@ -307,28 +212,9 @@ static void index_step(struct market *m, unsigned base)
 		m->index[base] = begin;
 }
 
-static int emit(struct market *m, uint64_t subs, struct market_sink *sink)
-{
-	if (text_end(&m->text) == -1)
-		return 0;
-	sink->emit(sink->arg, subs, buf_head(&m->text), buf_used(&m->text));
-	return 1;
-}
-
-static void begin(
-    struct market *m, const char *head, const char *name, const char *tail)
-{
-	char channel[160];
-
-	snprintf(channel, sizeof(channel), "%s%s%s", head, name, tail);
-	buf_clear(&m->text);
-	text_begin(&m->text, channel);
-}
-
 static int quote_event(
     struct market *m, int64_t now_us, struct market_sink *sink)
 {
-	static const char *const tails[] = {".100ms", ".agg2"};
 	uint32_t n = pool_draw(&m->quotes, &m->rng);
 	const struct chain_instrument *i = &m->chain[n];
 	const uint64_t *subs = m->walk[n].subs;
@@ -338,18 +224,20 @@ static int quote_event(
 	if (i->perpetual)
 		index_step(m, i->base);
 	if (subs[STREAM_QUOTE] != 0) {
-		begin(m, "quote.", i->name, "");
+		tell_begin(m, "quote.", i->name, "");
 		text_quote(&m->text, m, n, now_us / 1000, &m->rng);
-		count += emit(m, subs[STREAM_QUOTE], sink);
+		count += tell_end(m, subs[STREAM_QUOTE], sink);
 	}
-	for (unsigned k = 0; k < 2; k++) {
-		if (subs[STREAM_TICKER_100MS + k] == 0)
+	for (unsigned k = 0; k < MARKET_INTERVALS; k++) {
+		if (subs[STREAM_TICKER + k] == 0)
 			continue;
-		begin(m, "ticker.", i->name, tails[k]);
+		tell_begin(m, "ticker.", i->name, tell_tails[k]);
 		text_ticker(&m->text, m, n, now_us / 1000, &m->rng);
-		count += emit(m, subs[STREAM_TICKER_100MS + k], sink);
+		count += tell_end(m, subs[STREAM_TICKER + k], sink);
 	}
-	return count;
+	return count + incremental_tell(m, n, now_us, sink) +
+	       perpetual_tell(m, n, now_us, sink) +
+	       book_tell(m, n, now_us, sink);
 }
 
 static unsigned char tick_direction(struct market_walk *w, int64_t price)
@@ -360,7 +248,8 @@ static unsigned char tick_direction(struct market_walk *w, int64_t price)
 	return d;
 }
 
-static void trade_make(struct market *m, uint32_t n, int64_t now_us)
+static struct market_trade *trade_make(
+    struct market *m, uint32_t n, int64_t now_us)
 {
 	struct market_walk *w = &m->walk[n];
 	const struct chain_instrument *i = &m->chain[n];
@@ -369,6 +258,7 @@ static void trade_make(struct market *m, uint32_t n, int64_t now_us)
 
 	memset(t, 0, sizeof(*t));
 	t->instrument = n;
+	t->number = m->traded;
 	t->buy = rng_below(&m->rng, 2);
 	side = t->buy ? w->ask : w->bid;
 	t->price = side > 0 ? side : w->fair;
@@ -390,23 +280,46 @@ static void trade_make(struct market *m, uint32_t n, int64_t now_us)
 	t->style = rng_next(&m->rng);
 	w->last_trade = m->traded;
 	w->volume += t->amount;
+	return t;
 }
 
-/* One message with the trades from number `first` on that are of instrument n,
- * or with all of them when n is -1. */
-static int trades_tell(struct market *m, uint64_t first, long n, uint64_t subs,
-    const char *name, const char *tail, struct market_sink *sink)
+/* A combo's trade is one of each of its legs, too. */
+static void combo_make(struct market *m, uint32_t n, int64_t now_us)
+{
+	const struct market_trade *whole = trade_make(m, n, now_us);
+
+	for (unsigned k = 0; k < CHAIN_LEGS; k++) {
+		const struct chain_leg *l = &m->chain[n].leg[k];
+		struct market_trade *t = trade_make(
+		    m, (uint32_t)l->instrument, now_us);
+		struct market_walk *w = &m->walk[l->instrument];
+
+		w->volume += whole->amount - t->amount;
+		t->amount = whole->amount;
+		t->buy = whole->buy == (l->ratio > 0);
+		t->block = 0;
+		t->combo = n;
+		t->combo_id = whole->id;
+	}
+}
+
+/* One message with the trades from number `first` on that are of instrument n
+ * and of this kind, -1 for any. */
+static int trades_tell(struct market *m, uint64_t first, long n, int kind,
+    uint64_t subs, const char *name, const char *tail, struct market_sink *sink)
 {
 	bool any = false;
 
 	if (subs == 0)
 		return 0;
-	begin(m, "trades.", name, tail);
+	tell_begin(m, "trades.", name, tail);
 	buf_addc(&m->text, '[');
 	for (uint64_t k = first; k <= m->traded; k++) {
 		const struct market_trade *t = market_trade_at(m, k);
 
-		if (n != -1 && t->instrument != (uint32_t)n)
+		if ((n != -1 && t->instrument != (uint32_t)n) ||
+		    (kind != -1 &&
+			m->chain[t->instrument].kind != (unsigned)kind))
 			continue;
 		if (any)
 			buf_addc(&m->text, ',');
@@ -414,7 +327,7 @@ static int trades_tell(struct market *m, uint64_t first, long n, uint64_t subs,
 		any = true;
 	}
 	buf_addc(&m->text, ']');
-	return any ? emit(m, subs, sink) : 0;
+	return any ? tell_end(m, subs, sink) : 0;
 }
 
 /* Whether an earlier trade of the event was of the same instrument. */
@@ -438,29 +351,29 @@ static int instruments_tell(
 
 		if (told(m, first, k))
 			continue;
-		count += trades_tell(m, first, (long)n,
-		    subs[STREAM_TRADES_100MS], m->chain[n].name, ".100ms",
-		    sink);
-		count += trades_tell(m, first, (long)n,
-		    subs[STREAM_TRADES_AGG2], m->chain[n].name, ".agg2", sink);
+		for (unsigned v = 0; v < MARKET_INTERVALS; v++)
+			count += trades_tell(m, first, (long)n, -1,
+			    subs[STREAM_TRADES + v], m->chain[n].name,
+			    tell_tails[v], sink);
 	}
 	return count;
 }
 
+/* The channels of its kind, and of any unless the kind is of legs only. */
 static int chains_tell(struct market *m, uint64_t first,
-    const struct chain_instrument *i, struct market_sink *sink)
+    const struct chain_instrument *i, bool legs, struct market_sink *sink)
 {
-	const char *kind = i->kind == CHAIN_OPTION ? "option" : "future";
+	const char *kind = market_kinds[market_kind_at(i)];
 	int count = 0;
 	char name[32];
 
-	for (unsigned w = 0; w < 4; w++) {
+	for (unsigned w = 0; w < 4; w += legs ? 2 : 1) {
 		snprintf(name, sizeof(name), "%s.%s", w & 1 ? "any" : kind,
-		    w & 2 ? "any" : chain_bases[i->base].currency);
-		count += trades_tell(m, first, -1, *chain_subs(m, i, w, 0),
-		    name, ".100ms", sink);
-		count += trades_tell(
-		    m, first, -1, *chain_subs(m, i, w, 1), name, ".agg2", sink);
+		    w & 2 ? "any" : market_currencies[market_currency_at(i)]);
+		for (unsigned v = 0; v < MARKET_INTERVALS; v++)
+			count += trades_tell(m, first, -1,
+			    w & 1 ? -1 : (int)i->kind, *chain_subs(m, i, w, v),
+			    name, tell_tails[v], sink);
 	}
 	return count;
 }
@@ -468,7 +381,8 @@ static int chains_tell(struct market *m, uint64_t first,
 static bool is_alike(
     const struct chain_instrument *a, const struct chain_instrument *b)
 {
-	return a->kind == b->kind && currency_at(a) == currency_at(b);
+	return a->kind == b->kind &&
+	       market_currency_at(a) == market_currency_at(b);
 }
 
 /* One taker order may meet several instruments' books: one to four trades of
@@ -479,9 +393,14 @@ static int trade_event(
 	uint32_t n = pool_draw(&m->trades, &m->rng);
 	const struct chain_instrument *i = &m->chain[n];
 	uint64_t first = m->traded + 1;
-	int64_t more = rng_below(&m->rng, 4);
+	bool combo = chain_is_combo(i);
+	int64_t more = combo ? 0 : rng_below(&m->rng, 4);
+	int count;
 
-	trade_make(m, n, now_us);
+	if (combo)
+		combo_make(m, n, now_us);
+	else
+		trade_make(m, n, now_us);
 	while (more-- > 0) {
 		uint32_t other = rng_below(&m->rng, 2)
 		                     ? n
@@ -490,38 +409,36 @@ static int trade_event(
 		if (is_alike(i, &m->chain[other]))
 			trade_make(m, other, now_us);
 	}
-	return chains_tell(m, first, i, sink) +
-	       instruments_tell(m, first, sink);
+	count = chains_tell(m, first, i, false, sink);
+	if (combo)
+		count += chains_tell(
+		    m, first, &m->chain[i->leg[0].instrument], true, sink);
+	count += instruments_tell(m, first, sink);
+	for (uint64_t k = first; k <= m->traded; k++)
+		count += candle_tell(m, market_trade_at(m, k), sink);
+	return count;
+}
+
+static int event(struct market *m, int64_t now_us, struct market_sink *sink)
+{
+	bool trade = m->quotes.count == 0 ||
+	             (m->trades.count > 0 &&
+			 rng_below(&m->rng, 100) < TRADE_PERCENT);
+
+	return trade ? trade_event(m, now_us, sink)
+	             : quote_event(m, now_us, sink);
 }
 
 int market_step(struct market *m, int64_t now_us, struct market_sink *sink)
 {
-	bool trade;
+	int n = 0;
 
 	if (m->stale)
 		pools_build(m);
 	if (m->quotes.count == 0 && m->trades.count == 0)
 		return 0;
-	trade = m->quotes.count == 0 ||
-	        (m->trades.count > 0 &&
-		    rng_below(&m->rng, 100) < TRADE_PERCENT);
-	return trade ? trade_event(m, now_us, sink)
-	             : quote_event(m, now_us, sink);
-}
-
-void market_indexes(struct market *m, int64_t now_us, struct market_sink *sink)
-{
-	for (unsigned b = 0; b < CHAIN_BASES; b++) {
-		const struct chain_base *c = &chain_bases[b];
-
-		if (m->index_of[b] == 0)
-			continue;
-		begin(m, "deribit_price_index.", c->index_name, "");
-		buf_addf(&m->text,
-		    "{\"timestamp\":%lld,\"index_name\":\"%s\",\"price\":",
-		    (long long)(now_us / 1000), c->index_name);
-		text_number(&m->text, m->index[b], c->index.scale, &m->rng);
-		buf_addc(&m->text, '}');
-		emit(m, m->index_of[b], sink);
-	}
+	/* A book that is empty and stays so says nothing. */
+	for (int k = 0; k < SILENT_MAX && n == 0; k++)
+		n = event(m, now_us, sink);
+	return n;
 }

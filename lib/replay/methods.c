@@ -1,16 +1,16 @@
 /*
  * The public methods that the replay server knows (replay/rpc.h).
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "replay/rpc.h"
+#include "replay/auth.h"
+#include "replay/harm.h"
+#include "replay/methods.h"
 #include "replay/text.h"
-
-#define TRADES_DEFAULT 10
-#define TRADES_MAX 1000
 
 static int done(struct rpc_call *c, const char *json)
 {
@@ -18,9 +18,7 @@ static int done(struct rpc_call *c, const char *json)
 	return 0;
 }
 
-/* A string parameter as C string: 1, 0 when absent, -1 with the error. */
-static int string_param(
-    struct rpc_call *c, const char *name, char *out, size_t size)
+int string_param(struct rpc_call *c, const char *name, char *out, size_t size)
 {
 	struct json_value v;
 	struct json_span s;
@@ -35,7 +33,7 @@ static int string_param(
 	return 1;
 }
 
-static int integer_param(struct rpc_call *c, const char *name, int64_t *out)
+int integer_param(struct rpc_call *c, const char *name, int64_t *out)
 {
 	struct json_value v;
 	char text[24], *end;
@@ -50,8 +48,7 @@ static int integer_param(struct rpc_call *c, const char *name, int64_t *out)
 	return *end == '\0' ? 1 : rpc_invalid(c, "must be integer", name);
 }
 
-/* The instrument that params names; -1 with the error. */
-static int instrument_param(struct rpc_call *c, size_t *instrument)
+int instrument_param(struct rpc_call *c, size_t *instrument)
 {
 	char name[96];
 	int r = string_param(c, "instrument_name", name, sizeof(name));
@@ -84,20 +81,16 @@ static bool is_currency(const char *name, bool any_too)
 	return false;
 }
 
-struct filter {
-	char currency[16], kind[16];
-};
-
-static bool filter_takes(
-    const struct filter *f, const struct chain_instrument *i)
+bool filter_takes(const struct filter *f, const struct chain_instrument *i)
 {
 	if (strcmp(f->currency, "any") != 0 &&
 	    strcmp(f->currency, chain_bases[i->base].currency) != 0)
 		return false;
 	if (f->kind[0] == '\0' || strcmp(f->kind, "any") == 0)
 		return true;
-	return strcmp(f->kind, i->kind == CHAIN_OPTION ? "option" : "future") ==
-	       0;
+	if (strcmp(f->kind, "combo") == 0)
+		return chain_is_combo(i);
+	return strcmp(f->kind, market_kinds[market_kind_at(i)]) == 0;
 }
 
 static bool is_kind(const char *kind)
@@ -111,7 +104,7 @@ static bool is_kind(const char *kind)
 	return false;
 }
 
-static int filter_params(struct rpc_call *c, struct filter *f, bool any_too)
+int filter_params(struct rpc_call *c, struct filter *f, bool any_too)
 {
 	int r;
 
@@ -144,8 +137,10 @@ static int get_instruments(struct rpc_call *c)
 	    expired.type != JSON_TRUE && expired.type != JSON_FALSE)
 		return rpc_invalid(c, "must be boolean", "expired");
 	buf_addc(c->result, '[');
-	for (size_t i = 0; i < m->count && expired.type == JSON_FALSE; i++) {
-		if (!filter_takes(&f, &m->chain[i]))
+	for (size_t i = 0; i < m->count; i++) {
+		if (chain_has_expired(&m->chain[i]) !=
+			(expired.type == JSON_TRUE) ||
+		    !filter_takes(&f, &m->chain[i]))
 			continue;
 		if (any)
 			buf_addc(c->result, ',');
@@ -174,7 +169,8 @@ static int get_book_summary(struct rpc_call *c)
 		return -1;
 	buf_addc(c->result, '[');
 	for (size_t i = 0; i < m->count; i++) {
-		if (!filter_takes(&f, &m->chain[i]))
+		if (!chain_is_open(&m->chain[i]) ||
+		    !filter_takes(&f, &m->chain[i]))
 			continue;
 		if (any)
 			buf_addc(c->result, ',');
@@ -194,82 +190,6 @@ static int ticker(struct rpc_call *c)
 		return -1;
 	r = rng_for(m->seed, n);
 	return text_ticker(c->result, m, n, c->now_us / 1000, &r);
-}
-
-struct range {
-	int64_t start_seq, end_seq, start_ms, end_ms, count;
-	bool ascending;
-};
-
-static int range_params(struct rpc_call *c, struct range *g)
-{
-	char sorting[16] = "default";
-
-	*g = (struct range){0, INT64_MAX, 0, INT64_MAX, TRADES_DEFAULT, false};
-	if (integer_param(c, "start_seq", &g->start_seq) == -1 ||
-	    integer_param(c, "end_seq", &g->end_seq) == -1 ||
-	    integer_param(c, "start_timestamp", &g->start_ms) == -1 ||
-	    integer_param(c, "end_timestamp", &g->end_ms) == -1 ||
-	    integer_param(c, "count", &g->count) == -1 ||
-	    string_param(c, "sorting", sorting, sizeof(sorting)) == -1)
-		return -1;
-	if (g->count < 1 || g->count > TRADES_MAX)
-		return rpc_invalid(c, "must be between 1 and 1000", "count");
-	g->ascending = strcmp(sorting, "asc") == 0;
-	return 0;
-}
-
-static bool range_takes(const struct range *g, const struct market_trade *t)
-{
-	int64_t seq = (int64_t)t->seq;
-
-	return seq >= g->start_seq && seq <= g->end_seq &&
-	       t->at_ms >= g->start_ms && t->at_ms <= g->end_ms;
-}
-
-/* Collects the matching trades, newest first, into a ring of g->count: newest
- * ones are enough, unless ascending order wants the oldest.  Returns how many
- * were met. */
-static size_t trades_collect(const struct market *m, size_t instrument,
-    const struct range *g, const struct market_trade **ring)
-{
-	uint64_t number = m->walk[instrument].last_trade;
-	const struct market_trade *t;
-	size_t size = (size_t)g->count, n = 0;
-
-	while ((t = market_trade_at(m, number)) != NULL) {
-		number = t->prev;
-		if (!range_takes(g, t))
-			continue;
-		if (n < size || g->ascending)
-			ring[n % size] = t;
-		n++;
-		if (n > size && !g->ascending)
-			break;
-	}
-	return n;
-}
-
-static int get_last_trades(struct rpc_call *c)
-{
-	const struct market_trade *ring[TRADES_MAX];
-	struct market *m = c->rpc->market;
-	struct range g;
-	size_t instrument, size, n;
-
-	if (instrument_param(c, &instrument) == -1 || range_params(c, &g) == -1)
-		return -1;
-	n = trades_collect(m, instrument, &g, ring);
-	size = (size_t)g.count;
-	buf_adds(c->result, "{\"trades\":[");
-	for (size_t i = 0; i < n && i < size; i++) {
-		if (i > 0)
-			buf_addc(c->result, ',');
-		text_trade(
-		    c->result, m, ring[g.ascending ? (n - 1 - i) % size : i]);
-	}
-	buf_addf(c->result, "],\"has_more\":%s}", n > size ? "true" : "false");
-	return 0;
 }
 
 static int get_time(struct rpc_call *c)
@@ -366,8 +286,8 @@ static int refuse_raw(struct rpc_call *c, struct json_span name)
 {
 	uint64_t *subs;
 
-	if (market_channel(c->rpc->market, name.p, name.len, &subs) !=
-	    CHANNEL_RAW)
+	if (c->session->authenticated || market_channel(c->rpc->market, name.p,
+					     name.len, &subs) != CHANNEL_RAW)
 		return 0;
 	return rpc_fail(
 	    c, 13778, "raw_subscriptions_not_available_for_unauthorized");
@@ -380,6 +300,19 @@ static int acknowledge(struct rpc_call *c, struct json_span name)
 	return buf_addf(c->result, "%s\"%.*s\"",
 	    buf_head(c->result)[used - 1] == '[' ? "" : ",", (int)name.len,
 	    name.p);
+}
+
+/* The mask of a channel that the session may have, or NULL. */
+static uint64_t *channel_subs(
+    struct rpc_call *c, struct json_span name, bool *raw)
+{
+	uint64_t *subs;
+	enum market_channel is = market_channel(
+	    c->rpc->market, name.p, name.len, &subs);
+
+	*raw = is == CHANNEL_RAW;
+	return is == CHANNEL_OK || (*raw && c->session->authenticated) ? subs
+	                                                               : NULL;
 }
 
 /* Frames hold channels of any market: take what looks like one. */
@@ -398,6 +331,7 @@ static bool is_plausible(struct json_span name)
 static int subscribe_one(struct rpc_call *c, struct json_span name)
 {
 	uint64_t *subs;
+	bool raw;
 
 	if (c->rpc->plausible) {
 		if (!is_plausible(name))
@@ -405,11 +339,16 @@ static int subscribe_one(struct rpc_call *c, struct json_span name)
 		c->session->channels++;
 		return acknowledge(c, name);
 	}
-	if (market_channel(c->rpc->market, name.p, name.len, &subs) !=
-	    CHANNEL_OK)
+	subs = channel_subs(c, name, &raw);
+	if (subs == NULL)
 		return 0;
-	if (market_subscribe(c->rpc->market, subs, c->session->slot))
+	if (c->rpc->always)
+		*subs |= UINT64_C(1) << RPC_GHOST;
+	if (market_subscribe(c->rpc->market, subs, c->session->slot)) {
 		c->session->channels++;
+		if (raw)
+			auth_keep_raw(c->session, name);
+	}
 	return acknowledge(c, name);
 }
 
@@ -432,14 +371,16 @@ static int unsubscribe_one(struct rpc_call *c, struct json_span name)
 {
 	uint64_t *subs;
 
+	if (c->session->harm != NULL)
+		harm_revive(c->session->harm, name);
 	if (c->rpc->plausible) {
 		if (c->session->channels == 0)
 			return 0;
 		c->session->channels--;
 		return acknowledge(c, name);
 	}
-	if (market_channel(c->rpc->market, name.p, name.len, &subs) !=
-		CHANNEL_OK ||
+	market_channel(c->rpc->market, name.p, name.len, &subs);
+	if (subs == NULL ||
 	    !market_unsubscribe(c->rpc->market, subs, c->session->slot))
 		return 0;
 	c->session->channels--;
@@ -460,6 +401,8 @@ static int unsubscribe(struct rpc_call *c)
 
 static int unsubscribe_all(struct rpc_call *c)
 {
+	if (c->session->harm != NULL)
+		harm_revive_all(c->session->harm);
 	market_leave(c->rpc->market, c->session->slot);
 	c->session->channels = 0;
 	return done(c, "\"ok\"");
@@ -471,6 +414,7 @@ static const struct rpc_method methods[] = {
     {"public/unsubscribe_all", true, false, unsubscribe_all},
     {"public/set_heartbeat", true, false, set_heartbeat},
     {"public/disable_heartbeat", true, false, disable_heartbeat},
+    {"public/auth", false, false, auth_call},
     {"public/hello", true, false, hello},
     {"public/test", false, false, test},
     {"public/get_time", false, false, get_time},
@@ -479,10 +423,28 @@ static const struct rpc_method methods[] = {
     {"public/get_instrument", false, false, get_instrument},
     {"public/get_book_summary_by_currency", false, false, get_book_summary},
     {"public/ticker", false, false, ticker},
-    {"public/get_last_trades_by_instrument", false, false, get_last_trades},
+    {"public/get_order_book", false, false, method_order_book},
+    {"public/get_last_trades_by_instrument", false, false,
+	trades_by_instrument},
     {"public/get_last_trades_by_instrument_and_time", false, false,
-	get_last_trades},
+	trades_by_instrument},
+    {"public/get_last_trades_by_currency", false, false, trades_by_currency},
+    {"public/get_last_trades_by_currency_and_time", false, false,
+	trades_by_currency},
 };
+
+static_assert(sizeof(methods) / sizeof(methods[0]) <= RPC_METHODS_MAX,
+    "each method is counted");
+
+const struct rpc_method *methods_at(size_t n)
+{
+	return n < sizeof(methods) / sizeof(methods[0]) ? &methods[n] : NULL;
+}
+
+void methods_count(struct rpc *rpc, const struct rpc_method *m)
+{
+	rpc->called[m - methods]++;
+}
 
 const struct rpc_method *methods_find(struct json_span name)
 {

@@ -115,6 +115,8 @@ static int charge(struct rpc_call *c, const struct rpc_method *m)
 
 static int call(struct rpc_call *c, const struct rpc_method *m)
 {
+	if (c->rpc->maintenance)
+		return rpc_fail(c, 11051, "system_maintenance");
 	if (m == NULL)
 		return rpc_fail(c, -32601, "Method not found");
 	if (c->session == NULL && m->ws_only)
@@ -130,6 +132,8 @@ static enum rpc_outcome answer(struct rpc_call *c, struct buf *out)
 {
 	const struct rpc_method *m = methods_find(c->method);
 
+	if (m != NULL)
+		methods_count(c->rpc, m);
 	if (charge(c, m) == -1) {
 		envelope_error(
 		    out, c->id, 10028, "too_many_requests", NULL, c->now_us);
@@ -140,6 +144,8 @@ static enum rpc_outcome answer(struct rpc_call *c, struct buf *out)
 		    out, c->id, c->code, c->message, c->data, c->now_us);
 		return RPC_ERROR;
 	}
+	if (c->lost)
+		return RPC_LOST;
 	envelope_begin(out, c->id);
 	buf_adds(out, "\"result\":");
 	buf_add(out, buf_head(c->result), buf_used(c->result));

@@ -15,11 +15,24 @@
 #include "replay/market.h"
 #include "replay/rules.h"
 
+/* Nobody: who listens for ever, so that a market goes on without a client. */
+#define RPC_GHOST (MARKET_SLOTS - 1)
+
+#define RPC_METHODS_MAX 32
+
+struct auth;
+struct faults;
+
 struct rpc {
 	struct market *market; /* *borrowed* */
 	const struct rules *rules;
 	bool plausible; /* frames: every well-formed channel is acknowledged */
 	struct rules_bucket rest; /* calls over HTTP, together */
+	bool always;              /* what was ever subscribed to goes on */
+	bool maintenance;         /* every call is refused */
+	struct faults *faults;    /* of pages; NULL: none */
+	struct auth *auth;        /* NULL: nobody can authenticate */
+	uint64_t called[RPC_METHODS_MAX]; /* as methods_at() has them */
 };
 
 /* A call being answered. */
@@ -30,6 +43,7 @@ struct rpc_call {
 	int64_t now_us;                      /* wall clock */
 	int64_t mono_ms;
 	struct buf *result; /* JSON text of the result */
+	bool lost;          /* the reply is */
 	int code;           /* of the error */
 	const char *message;
 	char data[160]; /* JSON text, "" for none */
@@ -38,6 +52,7 @@ struct rpc_call {
 enum rpc_outcome {
 	RPC_RESULT,
 	RPC_ERROR,
+	RPC_LOST,     /* there is no reply */
 	RPC_TERMINATE /* 10028: send the reply, then end the session */
 };
 
@@ -62,6 +77,15 @@ int rpc_invalid(struct rpc_call *c, const char *reason, const char *param);
 int rpc_param(
     const struct rpc_call *c, const char *name, struct json_value *value);
 
+/* The same for an integer; -1 with the error. */
+int integer_param(struct rpc_call *c, const char *name, int64_t *out);
+
+/* The instrument that params names; -1 with the error. */
+int instrument_param(struct rpc_call *c, size_t *instrument);
+
+/* Methods with files of their own. */
+int method_order_book(struct rpc_call *c);
+
 /* The method by name, or NULL; *ws_only, *subscribe as the exchange has it. */
 struct rpc_method {
 	const char *name;
@@ -70,5 +94,9 @@ struct rpc_method {
 	int (*call)(struct rpc_call *c);
 };
 const struct rpc_method *methods_find(struct json_span name);
+
+/* The nth method, NULL behind the last; and counts a call of one. */
+const struct rpc_method *methods_at(size_t n);
+void methods_count(struct rpc *rpc, const struct rpc_method *m);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define RAW_MAX (1 << 20)
+
 int rules_take(struct rules_bucket *b, int64_t now_ms)
 {
 	if (b->at_ms > 0)
@@ -19,10 +21,16 @@ void session_init(struct session *s, unsigned slot, int64_t now_ms)
 {
 	memset(s, 0, sizeof(*s));
 	s->slot = slot;
+	buf_init(&s->raw, RAW_MAX);
 	s->heard_ms = now_ms;
 	/* Credits: 3 000 of 30 000, and 500 of 50 000 at 10 000 a second. */
 	s->subscribes = (struct rules_bucket){10, 10, 10.0 / 3, now_ms};
 	s->others = (struct rules_bucket){100, 100, 20, now_ms};
+}
+
+void session_free(struct session *s)
+{
+	buf_free(&s->raw);
 }
 
 int session_charge(struct session *s, bool subscribe, int64_t now_ms)
@@ -71,6 +79,10 @@ static enum rules_due beat(struct session *s, int64_t now_ms)
 enum rules_due session_due(
     struct session *s, const struct rules *rules, int64_t now_ms)
 {
+	if (s->authenticated && now_ms >= s->token_until_ms) {
+		s->authenticated = false;
+		return RULES_TOKEN_ENDED;
+	}
 	if (s->asked_ms > 0 &&
 	    now_ms - s->asked_ms >= rules->heartbeat_grace_ms)
 		return RULES_UNANSWERED;

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
+
 #define RULES_FRAME_MAX 32768  /* bytes of a client's message */
 #define RULES_CHANNELS_MAX 500 /* of a subscribe call */
 #define RULES_CONNECTIONS_MAX 32
@@ -26,7 +28,13 @@ struct rules_bucket {
 	int64_t at_ms;
 };
 
+/* Hexadecimal digits, and the NUL. */
+#define RULES_TOKEN_SIZE 65
+
+struct harm;
+
 struct session {
+	uint64_t number; /* of the connection */
 	unsigned slot;
 	struct rules_bucket subscribes, others;
 	int64_t heard_ms;     /* the client's last message */
@@ -37,10 +45,16 @@ struct session {
 	uint64_t told_at_beat;
 	uint64_t channels; /* subscribed now */
 	bool subscribed;   /* ever */
+	bool authenticated;
+	int64_t token_until_ms;
+	char refresh[RULES_TOKEN_SIZE]; /* token; "": none */
+	struct buf raw;                 /* raw channels, a NUL behind each */
+	struct harm *harm;              /* *borrowed*; NULL: none is done */
 };
 
 enum rules_due {
 	RULES_NOTHING,
+	RULES_TOKEN_ENDED,  /* it was not refreshed in time */
 	RULES_HEARTBEAT,    /* send type heartbeat, then ask again */
 	RULES_TEST_REQUEST, /* send type test_request */
 	RULES_UNANSWERED,   /* close with 4000 `heartbeat close` */
@@ -49,6 +63,7 @@ enum rules_due {
 
 /* A fresh session of this slot; times are monotonic milliseconds. */
 void session_init(struct session *s, unsigned slot, int64_t now_ms);
+void session_free(struct session *s);
 
 /* Takes a call's price; -1: too many requests, and the session is over. */
 int session_charge(struct session *s, bool subscribe, int64_t now_ms);

@@ -11,12 +11,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "replay/conn.h"
+#include "replay/inflict.h"
+#include "replay/text.h"
 
 #define TICK_US 2000
 #define BURST_US 100000 /* the most that is made up for after a pause */
 #define TURN_MAX 256    /* messages made before the sockets get a turn */
 #define CHECK_MS 20     /* sessions' deadlines */
 #define STOP_MS 1000    /* for the clients to say good-bye */
+#define LEDGER_LINE_MAX 4096
 #define WS_PATH "/ws/api/v2"
 
 /* What lws keeps for a connection: one of the two is set. */
@@ -39,14 +42,35 @@ static bool sent_all(const struct server *s)
 	return s->frames != NULL ? s->began && s->live == 0 : enough(s);
 }
 
+/* How many upgrades were asked for in the second that ends now. */
+static void knock(struct server *s)
+{
+	int64_t now_us = clock_mono_us();
+	uint64_t n = 0;
+
+	s->knock_us[s->knocks++ % CONN_KNOCKS] = now_us;
+	while (
+	    n < s->knocks && n < CONN_KNOCKS &&
+	    now_us - s->knock_us[(s->knocks - 1 - n) % CONN_KNOCKS] < 1000000)
+		n++;
+	if (n > s->stats.knocking)
+		s->stats.knocking = n;
+}
+
+bool server_hides(const struct server *s)
+{
+	return s->rpc.maintenance && s->maintenance->http;
+}
+
 /* Refuses an upgrade to another path, or beyond the limit; 0: go on. */
 static int judge_upgrade(struct server *s, struct lws *wsi)
 {
 	char path[64] = "";
 
 	lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI);
+	knock(s);
 	/* Who comes when all was sent would wait for nothing. */
-	if (s->stopping || sent_all(s)) {
+	if (s->stopping || sent_all(s) || server_hides(s)) {
 		lws_return_http_status(wsi, 503, NULL);
 		return -1;
 	}
@@ -101,16 +125,65 @@ static const struct lws_protocols protocols[] = {
 static void emit(void *arg, uint64_t slots, const char *text, size_t len)
 {
 	struct server *s = arg;
+	bool heard = false;
 
-	for (unsigned slot = 0; slot < MARKET_SLOTS; slot++)
-		if (slots >> slot & 1 && s->conn[slot] != NULL)
-			conn_notify(s->conn[slot], text, len);
+	for (unsigned slot = 0; slot < MARKET_SLOTS; slot++) {
+		if ((slots >> slot & 1) == 0 || s->conn[slot] == NULL)
+			continue;
+		conn_notify(s->conn[slot], text, len);
+		heard = true;
+	}
+	s->heard += heard;
+}
+
+/* The trades that the market has made since, in the words of its channels. */
+static void ledger_write(struct server *s)
+{
+	struct buf text;
+
+	if (s->options->ledger->file == NULL)
+		return;
+	buf_init(&text, LEDGER_LINE_MAX);
+	while (s->booked < s->market->traded) {
+		buf_clear(&text);
+		text_trade(
+		    &text, s->market, market_trade_at(s->market, ++s->booked));
+		truth_note(
+		    s->options->ledger, buf_head(&text), buf_used(&text));
+	}
+	buf_free(&text);
+}
+
+/* What only the truth file is told. */
+static void note(void *arg, const char *text, size_t len)
+{
+	struct server *s = arg;
+
+	truth_note(s->truth, text, len);
+}
+
+static struct market_sink sink_of(struct server *s)
+{
+	return (struct market_sink){
+	    emit, s, s->truth->file != NULL ? note : NULL};
+}
+
+/* Makes one event: what it takes of the rate, 0 when there is no market. */
+static int event_make(struct server *s)
+{
+	struct market_sink sink = sink_of(s);
+	uint64_t heard = s->heard;
+	int n = market_step(s->market, clock_wall_us(), &sink);
+
+	ledger_write(s);
+	if (n == 0 || !s->options->always)
+		return n;
+	return s->heard == heard ? 1 : (int)(s->heard - heard);
 }
 
 /* Makes what is due by now: the rate is of notifications, not of events. */
 static void market_run(struct server *s, int64_t now_us)
 {
-	struct market_sink sink = {emit, s};
 	int64_t passed = now_us - s->paced_us;
 	int n, made = 0;
 
@@ -121,7 +194,7 @@ static void market_run(struct server *s, int64_t now_us)
 		passed = BURST_US;
 	s->owed += (double)passed * (double)s->options->rate / 1e6;
 	while (s->owed >= 1 && made < TURN_MAX && !enough(s)) {
-		n = market_step(s->market, clock_wall_us(), &sink);
+		n = event_make(s);
 		if (n == 0) {
 			s->owed = 0;
 			return;
@@ -173,23 +246,22 @@ static void end_run(struct server *s, int64_t now_us)
 
 static void scheduled(struct server *s, int64_t now_us)
 {
-	struct market_sink sink = {emit, s};
+	struct market_sink sink = sink_of(s);
 	int64_t every = s->options->cut_every_us;
 
 	if (every > 0 && now_us - s->cut_us >= every) {
 		s->cut_us += (now_us - s->cut_us) / every * every;
 		connections_each(s, cut_one, now_us);
 	}
-	if (now_us - s->index_us >= 1000000) {
-		s->index_us = now_us;
-		if (s->frames == NULL)
-			market_indexes(s->market, clock_wall_us(), &sink);
-	}
+	if (s->frames == NULL)
+		market_beside(s->market, now_us, clock_wall_us(), &sink);
 	if (now_us / 1000 - s->checked_ms >= CHECK_MS) {
 		s->checked_ms = now_us / 1000;
 		connections_each(s, conn_tick, now_us);
-		if (s->stats.sent == s->sent_at_flush)
+		if (s->stats.sent == s->sent_at_flush) {
 			truth_flush(s->truth);
+			truth_flush(s->options->ledger);
+		}
 		s->sent_at_flush = s->stats.sent;
 	}
 }
@@ -201,6 +273,7 @@ static void on_tick(lws_sorted_usec_list_t *tick)
 
 	market_run(s, now_us);
 	scheduled(s, now_us);
+	inflict_tick(s, now_us);
 	end_run(s, now_us);
 	lws_sul_schedule(s->context, 0, &s->tick, on_tick,
 	    s->owed >= 1  ? 1
@@ -329,8 +402,13 @@ struct server *server_new(const struct server_options *options,
 	s->rpc.market = market;
 	s->rpc.rules = &options->rules;
 	s->rpc.plausible = frames != NULL;
+	s->rpc.always = options->always;
+	s->rpc.faults = options->faults;
+	s->rpc.auth = options->auth;
+	options->faults->tell = inflict_tell;
+	options->faults->arg = s;
 	s->rpc.rest = (struct rules_bucket){100, 100, 20, 0};
-	s->paced_us = s->index_us = s->cut_us = clock_mono_us();
+	s->paced_us = s->cut_us = clock_mono_us();
 	if (server_listen(s, fault) == -1) {
 		server_free(s);
 		return NULL;
@@ -376,4 +454,14 @@ void server_stats(const struct server *s, struct server_stats *out)
 	*out = s->stats;
 	out->made = s->made;
 	out->live = s->live;
+}
+
+const char *server_called(const struct server *s, size_t n, uint64_t *called)
+{
+	const struct rpc_method *m = methods_at(n);
+
+	if (m == NULL)
+		return NULL;
+	*called = s->rpc.called[n];
+	return m->name;
 }

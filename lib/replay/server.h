@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 #include "base/fault.h"
+#include "replay/auth.h"
+#include "replay/faults.h"
 #include "replay/frames.h"
 #include "replay/market.h"
 #include "replay/rules.h"
@@ -28,7 +30,11 @@ struct server_options {
 	int64_t cut_every_us; /* 0: never, as the next two */
 	int64_t stall_after_us;
 	int64_t drop_every;
-	int64_t queue_max; /* bytes waiting for one client */
+	int64_t queue_max;     /* bytes waiting for one client */
+	bool always;           /* the market goes on without a client */
+	struct truth *ledger;  /* every trade that is made */
+	struct faults *faults; /* may be a plan of none */
+	struct auth *auth;
 	struct rules rules;
 };
 
@@ -39,6 +45,8 @@ struct server_stats {
 	uint64_t bytes;   /* of them */
 	uint64_t dropped; /* by drop_every */
 	uint64_t cuts, stalls, too_slow, unanswered;
+	uint64_t limited;  /* calls refused with 10028 */
+	uint64_t knocking; /* upgrades asked for in a second, at most */
 	unsigned live;
 };
 
@@ -60,5 +68,9 @@ int server_turn(struct server *s);
 void server_stop(struct server *s);
 
 void server_stats(const struct server *s, struct server_stats *out);
+
+/* The nth method's name, and how often it was called over either way; NULL
+ * behind the last. */
+const char *server_called(const struct server *s, size_t n, uint64_t *called);
 
 #endif

@@ -25,12 +25,20 @@ int text_quote(struct buf *out, const struct market *m, size_t instrument,
 int text_ticker(struct buf *out, const struct market *m, size_t instrument,
     int64_t at_ms, struct rng *r);
 
+/* The same, open at its end for more members. */
+int text_ticker_open(struct buf *out, const struct market *m, size_t instrument,
+    int64_t at_ms, struct rng *r);
+
+/* ,"underlying_index":"..." of an option: the future of its day. */
+int text_underlying(struct buf *out, const struct market *m, size_t i);
+
 /* One trade object. */
 int text_trade(
     struct buf *out, const struct market *m, const struct market_trade *t);
 
-/* A record of public/get_instruments. */
+/* A record of public/get_instruments; and open at its end for more members. */
 int text_instrument(struct buf *out, const struct market *m, size_t i);
+int text_instrument_open(struct buf *out, const struct market *m, size_t i);
 
 /* A record of public/get_book_summary_by_currency. */
 int text_summary(

@@ -49,6 +49,27 @@ void truth_event(struct truth *t, uint64_t connection, const char *event,
 	fputs("}\n", t->file);
 }
 
+void truth_fault(
+    struct truth *t, uint64_t connection, const char *kind, const char *detail)
+{
+	if (t->file == NULL)
+		return;
+	fprintf(t->file,
+	    "{\"connection\":%" PRIu64
+	    ",\"event\":\"fault\",\"fault\":\"%s\",\"at\":%" PRId64,
+	    connection, kind, clock_wall_us());
+	fprintf(t->file, "%s%s}\n", detail[0] != '\0' ? "," : "", detail);
+}
+
+void truth_note(struct truth *t, const char *text, size_t len)
+{
+	if (t->file == NULL)
+		return;
+	fwrite(text, 1, len, t->file);
+	if (putc('\n', t->file) == EOF && t->failed == 0)
+		t->failed = errno;
+}
+
 void truth_flush(struct truth *t)
 {
 	if (t->file != NULL && fflush(t->file) == EOF && t->failed == 0)

@@ -26,9 +26,18 @@ int truth_open(struct truth *t, const char *path, struct fault *fault);
 void truth_message(struct truth *t, uint64_t connection, int64_t sent_us,
     const char *text, size_t len);
 
-/* event: open, cut, close, stall; with a text also: drop. */
+/* event: open, cut, reset, close, stall, maintenance-end; with a text also:
+ * drop. */
 void truth_event(struct truth *t, uint64_t connection, const char *event,
     const char *text, size_t len);
+
+/* Adds the text, a JSON object, as a line of its own. */
+/* A fault of --fault that was done; detail: JSON members, "" for none. */
+void truth_fault(
+    struct truth *t, uint64_t connection, const char *kind, const char *detail);
+
+/* A line that stands for itself (a ledger). */
+void truth_note(struct truth *t, const char *text, size_t len);
 
 void truth_flush(struct truth *t);
 

@@ -94,6 +94,10 @@ static int send_reply(struct server *s, struct lws *wsi, struct web_reply *w,
 {
 	s->stats.requests++;
 	s->stats.errors += outcome != RPC_RESULT;
+	s->stats.limited += outcome == RPC_TERMINATE;
+	/* Without one, libwebsockets ends the connection after a while. */
+	if (outcome == RPC_LOST)
+		return 0;
 	return send_head(wsi, status_of(outcome), buf_used(&w->reply));
 }
 
@@ -116,6 +120,8 @@ static int begin(
 		s->stats.refused++;
 		return refuse(wsi, 429);
 	}
+	if (server_hides(s))
+		return refuse(wsi, 503);
 	if (strncmp(path, PREFIX, prefix) != 0)
 		return refuse(wsi, 404);
 	w = reply_new(s, path + prefix);

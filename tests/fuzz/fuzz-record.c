@@ -66,7 +66,7 @@ static void collect(struct rpc *m)
 		collector.out = &out;
 		buf_init(&collector.line, 4096);
 	}
-	intake(&collector, m, &fault);
+	intake_notification(&collector, NULL, m, &fault);
 	intake_gaps(&collector);
 	EXPECT(out_flush(&out, &fault) == 0);
 }

@@ -95,16 +95,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *text = (const char *)data;
 	struct fault fault = {0};
 	uint64_t once;
-	bool permanent;
-	long n = upgrade_response(text, size, KEY, &fault, &permanent);
+	struct upgrade_refusal refusal;
+	long n = upgrade_response(text, size, KEY, &fault, &refusal);
 
 	EXPECT(n >= -1 && n <= (long)size);
 	EXPECT(n != -1 || fault.exit_code != 0);
+	EXPECT(
+	    refusal.retry_after_ms >= 0 && refusal.retry_after_ms <= 3600000);
+	EXPECT(n == -1 || (refusal.status == 0 && !refusal.permanent));
 	for (size_t i = 0; i < sizeof(fault.text) && fault.text[i]; i++)
 		EXPECT(fault.text[i] >= 0x20 && fault.text[i] < 0x7f);
 	if (n > 0) {
 		EXPECT(upgrade_response(
-			   text, (size_t)n - 1, KEY, &fault, &permanent) == 0);
+			   text, (size_t)n - 1, KEY, &fault, &refusal) == 0);
 		data += n;
 		size -= (size_t)n;
 	}

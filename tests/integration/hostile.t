@@ -110,6 +110,7 @@ again upgrade-and-say-nothing "${at}no answer to hello and set_heartbeat"
 again stall "${at}connection lost: no heartbeat for 1 s"
 deadline=
 again http-302 "${at}HTTP 302 Found .*; it points to https://elsewhere.example/"
+again http-429 "${at}HTTP 429 Too Many Requests instead of a .*"
 again http-503 "${at}HTTP 503 Service Unavailable instead of a .*"
 again no-http "${at}the upgrade was answered by no valid HTTP"
 again bad-header "${at}the upgrade was answered by no valid HTTP"
@@ -138,5 +139,19 @@ like "$(cat "$tmp/out")" '"timestamp":4242,.*"note":"é"' \
     'fragmented-ok: five fragments and the pings between them are one message'
 goes_on ping-flood 'survived some pongs' 2
 goes_on heartbeat 'heartbeat answered' 20000
+
+# What the WebSocket client knows of a refusal, whoever asks it.
+# probe BEHAVIOUR REFUSED
+probe()
+{
+	start_peer "$1"
+	like "$(DERIBIT_WS_URL=$PEER_URL DERIBIT_CACERT=$PEER_CACERT \
+	    "$builddir/tests/peer/ws-probe" x 2>&1)" "$2" "$1: the client knows"
+	stop_peer
+}
+
+probe http-429 "refused: 429, retry after 7000 ms"
+probe http-503 "refused: 503, retry after 0 ms"
+probe http-404 "refused: 404, retry after 0 ms"
 
 done_testing

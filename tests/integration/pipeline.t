@@ -14,7 +14,7 @@ cuts=${CUTS:-10}
 database && apply_schema
 start_replay --synthetic 7 --rate "$rate" --count $((seconds * rate)) \
 	--cut-every "$(awk "BEGIN { print $seconds / ($cuts + 0.5) }")" \
-	--truth "$tmp/truth" --exit
+	--truth "$tmp/truth" --ledger "$tmp/ledger" --exit
 replay=$REPLAY_PID
 
 mkfifo "$tmp/pipe"
@@ -31,6 +31,9 @@ ok $? "the market of $seconds s at $rate messages/s ends"
 
 sql "CREATE TABLE lines (line jsonb)"
 psql -X -q -d "$DATABASE_URL" -c "\\copy lines from '$tmp/truth' with \
+(format csv, quote E'\\x01', delimiter E'\\x02')"
+sql "CREATE TABLE made (t jsonb)"
+psql -X -q -d "$DATABASE_URL" -c "\\copy made from '$tmp/ledger' with \
 (format csv, quote E'\\x01', delimiter E'\\x02')"
 sql "CREATE TABLE sent AS
 	SELECT line->>'connection' AS connection,
@@ -68,8 +71,7 @@ CREATE VIEW truth_trades AS SELECT
 	(t->>'index_price')::float8 AS index_price,
 	(t->>'starbase_match_id')::bigint AS match_id,
 	(t->>'starbase_timestamp')::bigint AS starbase_timestamp
-	FROM sent, jsonb_array_elements(data) AS t
-	WHERE channel LIKE 'trades.%' AND t->>'instrument_name' LIKE 'ETH-%';
+	FROM made WHERE t->>'instrument_name' LIKE 'ETH-%';
 CREATE VIEW loaded_quotes AS SELECT timestamp, instrument_name,
 	best_bid_price, best_bid_amount, best_ask_price, best_ask_amount
 	FROM eth_option_quotes;
@@ -117,7 +119,8 @@ CREATE TABLE granted AS
 	FROM lines, jsonb_array_elements_text(CASE
 	    WHEN jsonb_typeof(line#>'{message,result}') = 'array'
 	    THEN line#>'{message,result}' END) AS channel
-	WHERE NOT line ? 'event';"
+	WHERE NOT line ? 'event'
+	  AND split_part(channel, '.', 1) IN ('quote', 'trades');"
 cut_times=$(sql "SELECT count(*) FROM (SELECT at, lag(at) OVER (ORDER BY at) AS
     before FROM cut) AS c WHERE before IS NULL OR at - before > '1 s'")
 [ "$cut_times" -ge "$cuts" ]
@@ -134,6 +137,10 @@ is "$(sql "SELECT count(*) FROM truth_trades t JOIN collection_gaps g
     ON g.reason = 'sequence' AND g.instrument_name = t.name
     AND t.seq BETWEEN g.from_seq AND g.to_seq")" 0 \
     "a trade that was received is in no sequence gap"
+is "$(sql "SELECT count(*) FROM collection_gaps g
+    WHERE repaired IS DISTINCT FROM channel LIKE 'trades.%'
+      AND \"to\" < (SELECT max(\"to\") FROM collection_gaps)")" 0 \
+    "what was missed of trades has been fetched, but at the very end"
 is "$(sql "SELECT count(*) FROM collection_gaps
     WHERE reason NOT IN ('disconnect', 'sequence')")" 0 "nothing else happened"
 done_testing

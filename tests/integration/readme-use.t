@@ -59,7 +59,7 @@ commands Use 'What it promises' >"$tmp/all"
 like "$(cat "$tmp/all")" '^export DATABASE_URL=postgresql://' \
     "the README names a database"
 grep -v '^export DATABASE_URL=' "$tmp/all" >"$tmp/commands"
-is "$(grep -c . "$tmp/commands")" 8 "and what to do with it"
+is "$(grep -c . "$tmp/commands")" 12 "and what to do with it"
 each
 for t in eth_option_quotes btc_option_quotes sol_option_quotes my_own_table; do
 	like "$(psql -X -A -t -d "$DATABASE_URL" -c "SELECT count(*) FROM $t")" \

@@ -132,7 +132,7 @@ start_replay --heartbeat-min 1 --heartbeat-grace 0.3 --idle-timeout 1.5
 probe "$(call set_heartbeat '{"interval":1}')"
 like "$(cat "$tmp/end")" '4000.*heartbeat close' 'no answer: closed with 4000'
 is "$(grep -c test_request "$tmp/got")" 1 'after a test_request'
-probe -a -n 6 "$(subscribe '"quote.NO","platform_state"')" \
+probe -a -n 6 "$(subscribe '"quote.NO","announcements"')" \
     "$(call set_heartbeat '{"interval":1}')"
 is "$(grep -c test_request "$tmp/got")" 2 'an answer keeps it open'
 probe

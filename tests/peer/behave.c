@@ -165,6 +165,12 @@ static void http_503(struct talk *t)
 	say_http(t, "HTTP/1.1 503 Service Unavailable\r\n\r\n<html>sorry");
 }
 
+static void http_429(struct talk *t)
+{
+	say_http(t, "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\n"
+		    "Content-Length: 0\r\n\r\n");
+}
+
 static void no_http(struct talk *t)
 {
 	say_http(t, "SSH-2.0-OpenSSH_9.2\r\n");
@@ -433,6 +439,7 @@ const struct behaviour behaviours[] = {
     {"upgrade-and-say-nothing", STAGE_UPGRADE, hold},
     {"http-404", STAGE_REQUEST, http_404},
     {"http-302", STAGE_REQUEST, http_302_plain},
+    {"http-429", STAGE_REQUEST, http_429},
     {"http-503", STAGE_REQUEST, http_503},
     {"bad-header", STAGE_REQUEST, http_302},
     {"no-http", STAGE_REQUEST, no_http},

@@ -79,6 +79,10 @@ static void on_closed(void *arg, const struct fault *why, bool permanent)
 
 	fprintf(stderr, "closed: %s%s\n", why->text,
 	    permanent ? " (permanent)" : "");
+	if (ws_refused_status(p->ws) != 0)
+		fprintf(stderr, "refused: %d, retry after %lld ms\n",
+		    ws_refused_status(p->ws),
+		    (long long)ws_retry_after_ms(p->ws));
 	p->ws = NULL;
 	loop_quit(p->loop);
 }

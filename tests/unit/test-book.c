@@ -102,7 +102,9 @@ static void test_chain(void)
 	is_int(snapshot(&b, 165), BOOK_SNAPSHOT, "until a snapshot");
 	is_int(change(&b, 160, 170), BOOK_GAP, "a gap right behind it");
 	is_int(snapshot(&b, 170), BOOK_SNAPSHOT, "a snapshot");
-	is_int(snapshot(&b, 170), BOOK_SNAPSHOT, "and another");
+	is_int(snapshot(&b, 170), BOOK_STALE, "the same again");
+	is_int(snapshot(&b, 175), BOOK_SNAPSHOT, "and another");
+	is_int(snapshot(&b, 170), BOOK_SNAPSHOT, "and an older one");
 	is_int(change(&b, 170, 180), BOOK_NEXT, "and on");
 	is_int(change(&b, 0, 190), BOOK_GAP, "0 is no link of a valid book");
 	is_int(change(&b, 0, 200), BOOK_SNAPSHOT, "but begins a new one");
@@ -177,6 +179,105 @@ static bool run_seed(uint64_t seed)
 			return false;
 	}
 	return true;
+}
+
+static enum book_turn line_snapshot(
+    struct book_line *l, unsigned side, int64_t id)
+{
+	return book_line_take(l, side, BOOK_SNAPSHOT,
+	    &(struct book_message){true, true, id, false, 0});
+}
+
+static enum book_turn line_change(
+    struct book_line *l, unsigned side, int64_t prev, int64_t id)
+{
+	return book_line_take(l, side, BOOK_NEXT,
+	    &(struct book_message){false, true, id, true, prev});
+}
+
+static void test_line(void)
+{
+	struct book_line l = {.last = 0};
+
+	is_int(line_snapshot(&l, 0, 100), BOOK_PASS, "the first snapshot");
+	is_int(line_snapshot(&l, 1, 100), BOOK_SEEN, "the other side's");
+	is_int(line_change(&l, 1, 100, 110), BOOK_PASS, "who comes first");
+	is_int(
+	    line_change(&l, 0, 100, 110), BOOK_SEEN, "the same by the other");
+	is_int(line_change(&l, 0, 110, 120), BOOK_PASS, "each may lead");
+	book_line_leave(&l, 0);
+	is_int(line_change(&l, 1, 110, 120), BOOK_SEEN,
+	    "one that lags while the other leaves");
+	ok(l.on[1] && !l.on[0], "has met it");
+	is_int(line_change(&l, 1, 120, 130), BOOK_PASS, "and goes on alone");
+	is_int(
+	    line_snapshot(&l, 0, 140), BOOK_SEEN, "a snapshot that is ahead");
+	ok(!l.on[0], "has not met it");
+	is_int(
+	    line_change(&l, 1, 130, 140), BOOK_PASS, "until the line is there");
+	is_int(
+	    line_change(&l, 0, 140, 150), BOOK_PASS, "from where it goes on");
+	is_int(line_change(&l, 1, 140, 160), BOOK_ASTRAY,
+	    "a side whose links are others");
+	is_int(line_change(&l, 0, 150, 170), BOOK_PASS, "is of no use");
+	is_int(line_change(&l, 1, 160, 170), BOOK_SEEN, "until they meet");
+	is_int(line_change(&l, 1, 170, 180), BOOK_PASS, "and it leads again");
+	book_line_leave(&l, 0);
+	book_line_leave(&l, 1);
+	is_int(line_snapshot(&l, 0, 50), BOOK_PASS,
+	    "of a counter that began anew, too");
+	is_int(line_change(&l, 0, 50, 51), BOOK_PASS, "and on");
+}
+
+/*
+ * Two sides at their own pace, which break and begin anew with a snapshot now
+ * and then, but never both at once: one chain is passed on, whole, each link
+ * once.
+ */
+static bool run_pair(uint64_t seed)
+{
+	struct gen g = {seed};
+	struct book_line l = {.last = 0};
+	int64_t id[404];
+	size_t at[2] = {0, 0}, passed = 0;
+	bool on[2] = {false, false};
+
+	id[0] = (int64_t)1 << 37;
+	for (size_t k = 1; k < 404; k++)
+		id[k] = id[k - 1] + 1 + (int64_t)gen_below(&g, 1000);
+	while (at[0] < 400 && at[1] < 400) {
+		unsigned side = gen_below(&g, 2), fate = gen_below(&g, 30);
+		size_t ahead = at[side] > at[1 - side] ? at[side]
+		                                       : at[1 - side];
+		enum book_turn turn;
+
+		if (fate == 0 && l.on[1 - side] && on[side]) {
+			book_line_leave(&l, side);
+			on[side] = false;
+			continue;
+		}
+		if (!on[side]) {
+			/* Its server has told others of changes, or not yet. */
+			at[side] = ahead + gen_below(&g, 3);
+			turn = line_snapshot(&l, side, id[at[side]]);
+			on[side] = true;
+			if (passed > 0 && turn == BOOK_PASS)
+				return false;
+		} else {
+			at[side]++;
+			turn = line_change(
+			    &l, side, id[at[side] - 1], id[at[side]]);
+		}
+		/* A side that is ahead by its snapshot waits for the other. */
+		if (turn == BOOK_ASTRAY && at[1 - side] >= at[side])
+			return false;
+		if (turn != BOOK_PASS)
+			continue;
+		if (passed > 0 && at[side] != passed + 1)
+			return false;
+		passed = at[side];
+	}
+	return passed > 300;
 }
 
 /* What was recorded.  Each channel has its chain and its levels. */
@@ -328,6 +429,13 @@ int main(void)
 	while (seed <= 1000 && run_seed(seed))
 		seed++;
 	ok(seed > 1000, "whole between a snapshot and a gap, of 1000 runs");
+	if (seed <= 1000)
+		printf("# seed %" PRIu64 "\n", seed);
+	test_line();
+	seed = 1;
+	while (seed <= 1000 && run_pair(seed))
+		seed++;
+	ok(seed > 1000, "two sides give one chain, of 1000 runs");
 	if (seed <= 1000)
 		printf("# seed %" PRIu64 "\n", seed);
 	test_recorded();

@@ -1,4 +1,5 @@
-/* The output queue: whole records, a cap, a pipe that does not take them. */
+/* The output queue: whole records, a cap, a pipe that does not take them, a
+ * spool without room.  Linked with tests/faults/failing-io.c. */
 #include "io/out.h"
 
 #include <errno.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "io/spool.h"
 #include "tap.h"
 
 static size_t drain(int fd, char *to, size_t size)
@@ -101,9 +103,104 @@ static void full(void)
 	close(fds[1]);
 }
 
+/* The whole content of a file of the directory. */
+static size_t file_read(const char *dir, const char *name, char *to, size_t n)
+{
+	char path[128];
+	size_t got;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_RDONLY);
+	got = drain(fd, to, n);
+	close(fd);
+	return got;
+}
+
+static size_t lines_add(struct out *o, int from, int to)
+{
+	size_t len = 0;
+	char line[32];
+
+	for (int i = from; i < to; i++) {
+		int n = snprintf(line, sizeof(line), "{\"number\":%d}\n", i);
+
+		if (out_add(o, line, (size_t)n) == -1)
+			abort();
+		len += (size_t)n;
+	}
+	return len;
+}
+
+/* A spool gets whole lines, waits for room, and gets the rest in order. */
+static void before_spool(void)
+{
+	char dir[] = "/tmp/out.XXXXXX", command[64];
+	struct spool_options options = {
+	    .segment_max = 1 << 20, .sync_ms = 1000};
+	static char text[1 << 20];
+	struct fault fault;
+	struct spool *s;
+	struct out o;
+	size_t len, got, whole;
+	int bad = 0;
+
+	if (mkdtemp(dir) == NULL)
+		abort();
+	options.dir = dir;
+	s = spool_open(&options, &fault);
+	if (s == NULL)
+		abort();
+	is_int(out_init_spool(&o, s, 4 << 20, &fault), 0, "before a spool");
+	len = lines_add(&o, 0, 20000);
+	setenv("FAILING_IO_WRITE", "ENOSPC", 1);
+	setenv("FAILING_IO_ROOM", "100001", 1);
+	is_int(out_flush(&o, &fault), 0, "a full disk is no error");
+	ok(out_pending(&o) && out_waits(&o), "but waits for room");
+	ok(out_why(&o) != NULL &&
+		strstr(out_why(&o)->text, strerror(ENOSPC)) != NULL,
+	    "and knows why");
+	got = file_read(dir, spool_segment(s), text, sizeof(text));
+	for (whole = got; whole > 0 && text[whole - 1] != '\n'; whole--)
+		;
+	ok(got > 99900 && got == whole, "what is written ends a line");
+	is_int(
+	    (int64_t)(o.written + o.queued), (int64_t)len, "what is not waits");
+	is_int((int64_t)o.written, (int64_t)got, "and is counted");
+	out_flush(&o, &fault);
+	is_int((int64_t)o.written, (int64_t)got, "however often it is tried");
+	unsetenv("FAILING_IO_WRITE");
+	len += lines_add(&o, 20000, 30000);
+	is_int(out_flush(&o, &fault), 0, "there is room");
+	ok(!out_pending(&o) && !out_waits(&o) && out_why(&o) == NULL,
+	    "and nothing waits any more");
+	got = file_read(dir, spool_segment(s), text, sizeof(text) - 1);
+	is_int((int64_t)got, (int64_t)len, "every byte came");
+	for (char *p = text; *p != '\0'; bad++) {
+		int n = 0;
+
+		if (sscanf(p, "{\"number\":%*d}%n", &n) == EOF ||
+		    strtol(p + 10, NULL, 10) != bad || p[n] != '\n')
+			break;
+		p += n + 1;
+	}
+	is_int(bad, 30000, "in order");
+	out_add(&o, "x\n", 2);
+	setenv("FAILING_IO_WRITE", "EIO", 1);
+	ok(out_flush(&o, &fault) == -1 && !o.closed && !out_waits(&o),
+	    "a disk that fails is an error");
+	is_int(fault.exit_code, EX_IOERR, "of input and output");
+	unsetenv("FAILING_IO_WRITE");
+	out_free(&o);
+	spool_close(s);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	is_int(system(command), 0, "nothing is in the way");
+}
+
 int main(void)
 {
 	in_order();
 	full();
+	before_spool();
 	return done_testing();
 }

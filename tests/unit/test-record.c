@@ -130,8 +130,9 @@ static const struct record_case cases[] = {
 	    "\"type\":\"snapshot\",\"kind\":\"future\",\"currency\":\"X\","
 	    "\"received_at\":1,\"change_id\":5,"
 	    "\"bids\":[ [\"new\", 1.0,\n 2.0] ],\"asks\":[]}}}",
-	PERPETUAL("book") ",\"update_type\":\"snapshot\",\"change_id\":5,"
-			  "\"bids\":[[\"new\",1.0,2.0]],\"asks\":[]}\n"},
+	PERPETUAL(
+	    "book_change") ",\"update_type\":\"snapshot\",\"change_id\":5,"
+			   "\"bids\":[[\"new\",1.0,2.0]],\"asks\":[]}\n"},
     {"params before method, data before channel",
 	"{\"params\":{\"data\":{\"timestamp\":1},"
 	"\"channel\":\"quote.BTC-PERPETUAL\"},\"method\":\"subscription\","

@@ -52,7 +52,7 @@ static void listen_to_chain(struct market *m)
 static struct heard run(uint64_t seed, int steps)
 {
 	struct heard h = {.count = 0};
-	struct market_sink sink = {hear, &h};
+	struct market_sink sink = {.emit = hear, .arg = &h};
 	struct market *m = market_new(seed, NOW_MS, NULL);
 
 	buf_init(&h.all, 64 << 20);
@@ -106,7 +106,7 @@ static void test_walk(void)
 {
 	struct market *m = market_new(3, NOW_MS, NULL);
 	int broken = 0, off = 0, crossed = 0, empty = 0;
-	struct market_sink sink = {hear_json, &broken};
+	struct market_sink sink = {.emit = hear_json, .arg = &broken};
 
 	listen_to_chain(m);
 	for (int i = 0; i < 200000; i++)
@@ -137,7 +137,7 @@ static void ignore(void *arg, uint64_t slots, const char *text, size_t len)
 static void test_trades(void)
 {
 	struct market *m = market_new(3, NOW_MS, NULL);
-	struct market_sink sink = {ignore, NULL};
+	struct market_sink sink = {.emit = ignore};
 	uint64_t *next;
 	int holes = 0;
 
@@ -372,7 +372,7 @@ static void test_last_trades(void)
 	struct market *m = market_new(1, NOW_MS, NULL);
 	struct rpc rpc = {m, &rules, false, {1000, 1000, 1, 0}};
 	struct heard h = {.count = 0};
-	struct market_sink sink = {hear, &h};
+	struct market_sink sink = {.emit = hear, .arg = &h};
 	struct buf all;
 	char query[128];
 	uint64_t first;

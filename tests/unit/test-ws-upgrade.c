@@ -8,6 +8,7 @@
 #define STATUS "HTTP/1.1 101 Switching Protocols\r\n"
 #define UP "Upgrade: websocket\r\nConnection: Upgrade\r\n"
 #define GOOD STATUS UP "Sec-WebSocket-Accept: " ACCEPT "\r\n\r\n"
+#define BUSY(field) "HTTP/1.1 429 x\r\n" field "\r\n\r\n"
 
 struct fixture {
 	const char *what;
@@ -15,6 +16,8 @@ struct fixture {
 	const char *sentence; /* a part of it; NULL: accepted */
 	int exit_code;
 	bool permanent;
+	int status; /* that refused */
+	int64_t retry_after_ms;
 };
 
 static const struct fixture fixtures[] = {
@@ -25,18 +28,47 @@ static const struct fixture fixtures[] = {
 	"sec-websocket-accept:" ACCEPT "\r\n\r\n",
 	NULL, 0, false},
     {"404", "HTTP/1.1 404 Not Found\r\n\r\n", "HTTP 404 Not Found", EX_CONFIG,
-	true},
-    {"no reason", "HTTP/1.1 403\r\n\r\n", "HTTP 403 instead", EX_CONFIG, true},
-    {"408 passes", "HTTP/1.1 408 x\r\n\r\n", "HTTP 408", EX_UNAVAILABLE, false},
-    {"429 passes", "HTTP/1.1 429 x\r\n\r\n", "HTTP 429", EX_UNAVAILABLE, false},
-    {"503 passes", "HTTP/1.0 503 x\r\n\r\n", "HTTP 503", EX_UNAVAILABLE, false},
+	true, 404},
+    {"no reason", "HTTP/1.1 403\r\n\r\n", "HTTP 403 instead", EX_CONFIG, true,
+	403},
+    {"408 passes", "HTTP/1.1 408 x\r\n\r\n", "HTTP 408", EX_UNAVAILABLE, false,
+	408},
+    {"429 passes", "HTTP/1.1 429 x\r\n\r\n", "HTTP 429", EX_UNAVAILABLE, false,
+	429},
+    {"503 passes", "HTTP/1.0 503 x\r\n\r\n", "HTTP 503", EX_UNAVAILABLE, false,
+	503},
+    {"a wait", BUSY("retry-AFTER: 7 "), "HTTP 429", EX_UNAVAILABLE, false, 429,
+	7000},
+    {"a wait of a 503", "HTTP/1.1 503 x\r\nRetry-After:120\r\n\r\n", "HTTP 503",
+	EX_UNAVAILABLE, false, 503, 120000},
+    {"a wait of 0", BUSY("Retry-After: 0"), "HTTP 429", EX_UNAVAILABLE, false,
+	429, 0},
+    {"a wait of an hour", BUSY("Retry-After: 3600"), "HTTP 429", EX_UNAVAILABLE,
+	false, 429, 3600000},
+    {"a wait of more", BUSY("Retry-After: 3601"), "HTTP 429", EX_UNAVAILABLE,
+	false, 429, 3600000},
+    {"a wait that fits nowhere",
+	BUSY("Retry-After: 99999999999999999999999999"), "HTTP 429",
+	EX_UNAVAILABLE, false, 429, 3600000},
+    {"a wait until a date", BUSY("Retry-After: Fri, 31 Dec 2027 23:59:59 GMT"),
+	"HTTP 429", EX_UNAVAILABLE, false, 429, 0},
+    {"a wait below 0", BUSY("Retry-After: -5"), "HTTP 429", EX_UNAVAILABLE,
+	false, 429, 0},
+    {"a wait with a fraction", BUSY("Retry-After: 1.5"), "HTTP 429",
+	EX_UNAVAILABLE, false, 429, 0},
+    {"a wait of nothing", BUSY("Retry-After:"), "HTTP 429", EX_UNAVAILABLE,
+	false, 429, 0},
+    {"a wait of a 404", "HTTP/1.1 404 x\r\nRetry-After: 7\r\n\r\n", "HTTP 404",
+	EX_CONFIG, true, 404, 0},
+    {"a wait of an upgrade", STATUS UP "Retry-After: 7\r\n\r\n",
+	"no Sec-WebSocket-Accept", EX_PROTOCOL, true, 0, 0},
     {"200", "HTTP/1.1 200 OK\r\n\r\n<html>", "HTTP 200 OK", EX_UNAVAILABLE,
-	false},
+	false, 200},
     {"301 names its target",
 	"HTTP/1.1 301 Moved\r\nLocation: https://x/\r\n\r\n",
-	"points to https://x/", EX_CONFIG, true},
+	"points to https://x/", EX_CONFIG, true, 301},
     {"302", "HTTP/1.1 302 Found\r\nLocation: https://x/\r\n\r\n",
-	"points to https://x/", EX_UNAVAILABLE, false},
+	"points to https://x/", EX_UNAVAILABLE, false, 302},
     {"no accept key", STATUS UP "\r\n", "no Sec-WebSocket-Accept", EX_PROTOCOL,
 	true},
     {"a wrong accept key",
@@ -98,9 +130,9 @@ static const struct fixture fixtures[] = {
 static void test_fixture(const struct fixture *x)
 {
 	struct fault fault = {0};
-	bool permanent = false;
+	struct upgrade_refusal refusal = {.permanent = true, .status = -1};
 	size_t len = strlen(x->response);
-	long n = upgrade_response(x->response, len, KEY, &fault, &permanent);
+	long n = upgrade_response(x->response, len, KEY, &fault, &refusal);
 
 	if (x->sentence == NULL) {
 		is_int(n, (int64_t)len, x->what);
@@ -108,10 +140,15 @@ static void test_fixture(const struct fixture *x)
 	}
 	if (!ok(n == -1 && strstr(fault.text, x->sentence) != NULL &&
 		    fault.exit_code == x->exit_code &&
-		    permanent == x->permanent,
+		    refusal.permanent == x->permanent &&
+		    refusal.status == x->status &&
+		    refusal.retry_after_ms == x->retry_after_ms,
 		"%s", x->what))
-		printf("#   %ld, exit %d, permanent %d: %s\n", n,
-		    fault.exit_code, permanent, fault.text);
+		printf(
+		    "#   %ld, exit %d, permanent %d, status %d, wait %" PRId64
+		    ": %s\n",
+		    n, fault.exit_code, refusal.permanent, refusal.status,
+		    refusal.retry_after_ms, fault.text);
 }
 
 /* A copy of the exact size, so that a sanitizer sees a read behind it. */
@@ -119,7 +156,8 @@ static void test_byte_by_byte(void)
 {
 	static const char whole[] = GOOD "\x81\x02{}";
 	size_t header = strlen(GOOD);
-	bool waited = true, permanent;
+	bool waited = true;
+	struct upgrade_refusal refusal;
 	struct fault fault;
 	long n = 0;
 
@@ -127,7 +165,7 @@ static void test_byte_by_byte(void)
 		char copy[sizeof(whole)];
 
 		memcpy(copy, whole, len);
-		n = upgrade_response(copy, len, KEY, &fault, &permanent);
+		n = upgrade_response(copy, len, KEY, &fault, &refusal);
 		waited = waited && n == (len < header ? 0 : (long)header);
 	}
 	ok(waited, "byte by byte: waits for the empty line, and leaves the "
@@ -138,21 +176,21 @@ static void test_sizes(void)
 {
 	static char text[UPGRADE_RESPONSE_MAX + 8];
 	struct fault fault;
-	bool permanent;
+	struct upgrade_refusal refusal;
 
 	memset(text, 'a', sizeof(text));
 	memcpy(text, STATUS, strlen(STATUS));
 	is_int(upgrade_response(
-		   text, UPGRADE_RESPONSE_MAX - 1, KEY, &fault, &permanent),
+		   text, UPGRADE_RESPONSE_MAX - 1, KEY, &fault, &refusal),
 	    0, "a header just below the cap is waited for");
 	ok(upgrade_response(
-	       text, UPGRADE_RESPONSE_MAX, KEY, &fault, &permanent) == -1 &&
+	       text, UPGRADE_RESPONSE_MAX, KEY, &fault, &refusal) == -1 &&
 		strstr(fault.text, "larger than 16 KiB") != NULL,
 	    "at the cap it is refused");
 	memset(text, 0, sizeof(text));
 	memcpy(text, STATUS, strlen(STATUS));
 	memcpy(text + 100, "\r\n\r\n", 4);
-	ok(upgrade_response(text, 104, KEY, &fault, &permanent) == -1,
+	ok(upgrade_response(text, 104, KEY, &fault, &refusal) == -1,
 	    "NUL bytes are refused");
 }
 

@@ -1,0 +1,475 @@
+#include "record/merge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* How many messages may be passed on between the moment from which a side is
+ * subscribed and the one at which its acknowledgement is read; one whose first
+ * message comes later than that is late. */
+#define SLACK (MERGE_LOG / 2)
+
+/* So many that the other side brought, and nothing of what is held among them,
+ * are no accident: its course is another one. */
+#define ANSWERS 8
+
+enum side_is { SIDE_AWAY, SIDE_WAITING, SIDE_ALIGNED };
+
+struct side {
+	enum side_is is;
+	bool unsure;      /* its place is a lower bound */
+	bool fresh;       /* it has brought nothing yet */
+	int64_t strays;   /* not found, in a row */
+	int64_t at;       /* its place: of its next message, from the first */
+	int64_t appeared; /* the log's end when it joined */
+};
+
+struct list {
+	struct merge_message *first, *last;
+};
+
+struct merge {
+	int64_t end; /* how many messages were passed on */
+	struct side side[2];
+	struct list held;  /* of the side that waits; there is one at most */
+	struct list ready; /* to be popped */
+	size_t held_count, held_bytes;
+	size_t answers; /* what the other one brought since the first held */
+	uint64_t log[MERGE_LOG];
+};
+
+_Static_assert(sizeof(struct merge) <= 1536, "there is one for every channel");
+
+static int64_t lower(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t higher(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static struct side *other_of(struct merge *m, const struct side *s)
+{
+	return &m->side[s == &m->side[0]];
+}
+
+static bool is_alone(struct merge *m, const struct side *s)
+{
+	return other_of(m, s)->is != SIDE_ALIGNED;
+}
+
+/* The oldest place that the log still has. */
+static int64_t oldest(const struct merge *m)
+{
+	return higher(0, m->end - MERGE_LOG);
+}
+
+static uint64_t *entry(struct merge *m, int64_t place)
+{
+	return &m->log[place % MERGE_LOG];
+}
+
+static void append(struct list *l, struct merge_message *message)
+{
+	message->next = NULL;
+	if (l->first == NULL)
+		l->first = message;
+	else
+		l->last->next = message;
+	l->last = message;
+}
+
+static struct merge_message *shift(struct list *l)
+{
+	struct merge_message *message = l->first;
+
+	if (message != NULL)
+		l->first = message->next;
+	return message;
+}
+
+static struct merge_message *copy(uint64_t digest, const char *text, size_t len)
+{
+	struct merge_message *message = malloc(sizeof(*message) + len);
+
+	if (message == NULL)
+		return NULL;
+	message->digest = digest;
+	message->len = len;
+	if (len > 0)
+		memcpy(message->text, text, len);
+	return message;
+}
+
+static struct merge_message *shift_held(struct merge *m)
+{
+	struct merge_message *message = shift(&m->held);
+
+	m->held_count--;
+	m->held_bytes -= message->len;
+	return message;
+}
+
+static void drop_held(struct merge *m)
+{
+	while (m->held_count > 0)
+		free(shift_held(m));
+}
+
+static void log_add(struct merge *m, uint64_t digest)
+{
+	*entry(m, m->end) = digest;
+	m->end++;
+}
+
+static void align_at(struct side *s, int64_t place, bool unsure)
+{
+	s->is = SIDE_ALIGNED;
+	s->unsure = unsure;
+	s->fresh = false;
+	s->at = place;
+	s->strays = 0;
+}
+
+/*
+ * A place for a side that has brought nothing yet, by when it appeared.  The
+ * lowest that it may be: looking forward finds the right one.  A side that is
+ * late counts its messages until the log has the place.
+ */
+static void align_unheard(struct merge *m, struct side *s)
+{
+	align_at(
+	    s, higher(0, s->appeared - SLACK), m->end - s->appeared < SLACK);
+	s->fresh = true;
+}
+
+/* The held ones, of which the first has that place, take theirs: they are seen,
+ * or new.  Whether the last one is new. */
+static bool align_held(struct merge *m, struct side *s, int64_t place)
+{
+	bool is_new = false;
+
+	for (; m->held_count > 0; place++) {
+		struct merge_message *message = shift_held(m);
+
+		is_new = place >= m->end;
+		if (is_new) {
+			log_add(m, message->digest);
+			append(&m->ready, message);
+		} else {
+			free(message);
+		}
+	}
+	align_at(s, place, false);
+	return is_new;
+}
+
+struct overlap {
+	int64_t place; /* of the first held one */
+	size_t len;    /* equal ones at the end of what both have */
+	bool whole;    /* nothing that both have differs */
+	bool sure;
+};
+
+static struct overlap overlap_at(
+    struct merge *m, const uint64_t *held, size_t count, int64_t place)
+{
+	struct overlap o = {.place = place};
+	int64_t begin = higher(0, oldest(m) - place);
+	int64_t end = lower((int64_t)count, m->end - place), i = end;
+	bool changes = false;
+
+	while (i > begin && held[i - 1] == *entry(m, place + i - 1)) {
+		i--;
+		if (i + 1 < end && held[i] != held[i + 1])
+			changes = true;
+	}
+	o.len = (size_t)(end - i);
+	o.whole = i == begin && o.len > 0;
+	o.sure = changes && o.len >= MERGE_MATCH;
+	return o;
+}
+
+/* How the held ones lie on the log: the longest overlap, of several the
+ * last; but the first of a run of repetitions.  Returns how many are sure. */
+static unsigned find_overlap(
+    struct merge *m, const struct side *s, struct overlap *best)
+{
+	uint64_t held[MERGE_HELD_MAX];
+	size_t count = 0;
+	unsigned sure = 0;
+	int64_t place, last = 0;
+
+	for (const struct merge_message *h = m->held.first; h != NULL;
+	     h = h->next)
+		held[count++] = h->digest;
+	*best = (struct overlap){.len = 0};
+	place = higher(oldest(m) - (int64_t)count + 1, s->appeared - SLACK);
+	for (; place < m->end; place++) {
+		struct overlap o = overlap_at(m, held, count, place);
+
+		sure += o.sure;
+		if ((!o.whole && !o.sure) || o.len < best->len)
+			continue;
+		if (o.len > best->len || place > last + 1)
+			*best = o;
+		last = place;
+	}
+	return sure;
+}
+
+/* The other side goes on, yet brings nothing of what is held. */
+static bool goes_on(struct merge *m, const struct side *s)
+{
+	return !is_alone(m, s) && m->answers >= ANSWERS &&
+	       2 * m->answers >= m->held_count;
+}
+
+static struct side *waiting_side(struct merge *m)
+{
+	for (int i = 0; i < 2; i++)
+		if (m->side[i].is == SIDE_WAITING)
+			return &m->side[i];
+	return NULL;
+}
+
+/* Aligns the side as well as can be told now. */
+static void settle(struct merge *m, struct side *s)
+{
+	struct overlap best;
+
+	if (m->held_count == 0) {
+		align_unheard(m, s);
+		return;
+	}
+	find_overlap(m, s, &best);
+	if (best.len > 0) {
+		align_held(m, s, best.place);
+	} else if (goes_on(m, s)) {
+		drop_held(m);
+		align_at(s, m->end, true);
+	} else {
+		align_held(m, s, m->end);
+	}
+}
+
+/* Aligns the side if there is no doubt.  Whether the last held one is new. */
+static bool align_if_sure(struct merge *m, struct side *s)
+{
+	struct overlap best;
+
+	if (find_overlap(m, s, &best) != 1 || !best.sure)
+		return false;
+	return align_held(m, s, best.place);
+}
+
+/* All that the log has from the side's place on repeats what it brought last,
+ * so that something else stands behind it. */
+static bool only_repeats(struct merge *m, const struct side *s)
+{
+	int64_t place = s->at;
+
+	if (place <= oldest(m))
+		return false;
+	while (place < m->end && *entry(m, place) == *entry(m, s->at - 1))
+		place++;
+	return place == m->end;
+}
+
+/* Whether the message, not found from the side's place on, is new. */
+static bool may_lead(struct merge *m, struct side *s, uint64_t digest)
+{
+	int64_t behind = m->end - s->at;
+
+	/* One more of those that it brought last: too few of them were taken to
+	 * be different ones when a place among them was a guess. */
+	if (behind > 0 && s->at > oldest(m) && *entry(m, s->at - 1) == digest)
+		return false;
+	if (s->unsure)
+		return is_alone(m, s);
+	if (behind == 0 || only_repeats(m, s))
+		return true;
+	s->strays++;
+	return is_alone(m, s) && s->strays > behind;
+}
+
+static enum merge_is lead(struct merge *m, struct side *s, uint64_t digest,
+    const char *text, size_t len)
+{
+	struct merge_message *message = NULL;
+
+	/* It must not overtake what has not been popped. */
+	if (m->ready.first != NULL) {
+		message = copy(digest, text, len);
+		if (message == NULL)
+			return MERGE_SEEN;
+		append(&m->ready, message);
+	}
+	log_add(m, digest);
+	align_at(s, m->end, false);
+	return message != NULL ? MERGE_HELD : MERGE_PASS;
+}
+
+static enum merge_is hold(struct merge *m, struct side *s, uint64_t digest,
+    const char *text, size_t len);
+
+/* A message of an aligned side. */
+static enum merge_is follow(struct merge *m, struct side *s, uint64_t digest,
+    const char *text, size_t len)
+{
+	s->fresh = false;
+	if (s->at < oldest(m)) {
+		s->at++;
+		return MERGE_SEEN;
+	}
+	for (int64_t place = s->at; place < m->end; place++)
+		if (*entry(m, place) == digest) {
+			align_at(s, place + 1,
+			    s->unsure && place + 1 < m->end && is_alone(m, s));
+			return MERGE_SEEN;
+		}
+	if (may_lead(m, s, digest))
+		return lead(m, s, digest, text, len);
+	if (s->unsure || s->strays < MERGE_MATCH || is_alone(m, s))
+		return MERGE_SEEN;
+	/* Its place is a wrong one, or the log has a hole. */
+	s->is = SIDE_WAITING;
+	s->appeared = m->end;
+	return hold(m, s, digest, text, len);
+}
+
+/* The first message of a side that leads: if the other one, which was
+ * acknowledged later but began earlier, has brought it already, what is held
+ * before it is not left out. */
+static bool begins_within_held(
+    struct merge *m, const struct side *s, uint64_t digest)
+{
+	const struct merge_message *h = m->held.first;
+
+	if (!s->fresh || m->held_count == 0)
+		return false;
+	while (h != NULL && h->digest != digest)
+		h = h->next;
+	return h != NULL;
+}
+
+/* Whether one more may be held.  The oldest are let go while the other side
+ * goes on, which brings or brought them. */
+static bool make_room(struct merge *m, const struct side *s, size_t len)
+{
+	while (m->held_count == MERGE_HELD_MAX ||
+	       len > MERGE_HELD_BYTES - m->held_bytes) {
+		if (m->held_count == 0 || !goes_on(m, s))
+			return false;
+		free(shift_held(m));
+	}
+	return true;
+}
+
+/* A message of the side that waits. */
+static enum merge_is hold(struct merge *m, struct side *s, uint64_t digest,
+    const char *text, size_t len)
+{
+	struct merge_message *message = NULL;
+	bool is_new;
+
+	if (make_room(m, s, len))
+		message = copy(digest, text, len);
+	if (message == NULL) {
+		settle(m, s);
+		return follow(m, s, digest, text, len);
+	}
+	if (m->held_count == 0)
+		m->answers = 0;
+	append(&m->held, message);
+	m->held_count++;
+	m->held_bytes += len;
+	is_new = align_if_sure(m, s);
+	return s->is == SIDE_WAITING || is_new ? MERGE_HELD : MERGE_SEEN;
+}
+
+struct merge *merge_new(void)
+{
+	return calloc(1, sizeof(struct merge));
+}
+
+void merge_free(struct merge *m)
+{
+	struct merge_message *message;
+
+	if (m == NULL)
+		return;
+	drop_held(m);
+	while ((message = merge_pop(m)) != NULL)
+		free(message);
+	free(m);
+}
+
+void merge_join(struct merge *m, unsigned side)
+{
+	struct side *s = &m->side[side];
+
+	if (s->is != SIDE_AWAY)
+		return;
+	s->appeared = m->end;
+	s->is = SIDE_WAITING;
+	/* Nobody else to wait for. */
+	if (other_of(m, s)->is == SIDE_AWAY)
+		align_unheard(m, s);
+}
+
+void merge_leave(struct merge *m, unsigned side)
+{
+	struct side *s = &m->side[side], *waiting;
+
+	if (s->is == SIDE_WAITING)
+		drop_held(m);
+	s->is = SIDE_AWAY;
+	waiting = waiting_side(m);
+	if (waiting != NULL)
+		settle(m, waiting);
+}
+
+enum merge_is merge_take(struct merge *m, unsigned side, uint64_t digest,
+    const char *text, size_t len)
+{
+	struct side *s = &m->side[side], *other = other_of(m, s);
+	enum merge_is is;
+
+	merge_join(m, side);
+	if (s->is == SIDE_WAITING && m->held_count == 0 &&
+	    m->end - s->appeared >= SLACK)
+		align_unheard(m, s);
+	if (s->is == SIDE_WAITING)
+		return hold(m, s, digest, text, len);
+	if (begins_within_held(m, s, digest)) {
+		settle(m, other);
+		follow(m, s, digest, text, len);
+		return MERGE_HELD;
+	}
+	is = follow(m, s, digest, text, len);
+	if (other->is == SIDE_WAITING) {
+		m->answers++;
+		align_if_sure(m, other);
+	}
+	return is;
+}
+
+struct merge_message *merge_pop(struct merge *m)
+{
+	return shift(&m->ready);
+}
+
+bool merge_waiting(const struct merge *m)
+{
+	return m->held_count > 0;
+}
+
+void merge_settle(struct merge *m)
+{
+	struct side *s = waiting_side(m);
+
+	if (s != NULL && m->held_count > 0)
+		settle(m, s);
+}

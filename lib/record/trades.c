@@ -1,0 +1,335 @@
+/*
+ * Trades in the order of their trade_seq, each once, whoever brought them.  A
+ * number that is skipped is waited for a moment, since another feed or the next
+ * message may bring it; then it is fetched over a socket that is there
+ * (get_last_trades_by_instrument), and what came behind it waits.  Pages of
+ * the exchange may be shifted by some rows and count for nothing in themselves:
+ * only the numbers that came do.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "record/collect.h"
+
+/* For another feed, or a message out of order, to fill a hole by itself. */
+#define GRACE_MS 200
+/* Between tries that brought nothing: doubled up to the last. */
+#define RETRY_MS 100
+#define RETRY_MAX_MS 5000
+/* Rows of a call: the exchange allows 1000.  Pages were seen shifted by up to
+ * three rows, so more is asked for at both ends. */
+#define ROWS_MAX 990
+#define SHIFT 3
+/* What one instrument may hold behind a hole. */
+#define HELD_MAX ((size_t)8 << 20)
+
+static const struct record_head *head_of(struct instrument *i, struct source *s)
+{
+	struct fault fault;
+
+	return instrument_head(i, s, &fault);
+}
+
+static void write_trade(struct collector *c, struct source *s,
+    struct instrument *i, struct json_span text, bool repaired)
+{
+	const struct record_head *head = head_of(i, s);
+
+	if (head != NULL)
+		intake_write(c, s, head, text, repaired);
+	c->repaired += repaired;
+}
+
+/* What waited and may follow now. */
+static void write_held(
+    struct collector *c, struct source *s, struct instrument *i)
+{
+	struct tape_trade *t;
+
+	while ((t = tape_pop(&i->tape)) != NULL) {
+		write_trade(
+		    c, s, i, (struct json_span){t->text, t->len}, t->repaired);
+		free(t);
+	}
+}
+
+static void link_hole(struct instrument *i)
+{
+	struct collector *c = i->c;
+
+	if (i->holed)
+		return;
+	i->holed = true;
+	i->hole_ms = i->found_ms = collector_now_ms();
+	i->beyond_ms = collector_wall_ms();
+	i->due_ms = i->hole_ms + GRACE_MS;
+	i->tries = 0;
+	i->next_hole = c->holes;
+	c->holes = i;
+}
+
+/* The first hole is told, and what came behind it follows. */
+static void give_up(struct instrument *i, struct source *s)
+{
+	struct collector *c = i->c;
+	int64_t from, to;
+
+	if (!tape_hole(&i->tape, &from, &to))
+		return;
+	i->skipped.what.channel = s->name;
+	gaps_add(&c->gaps, &i->skipped, i->last_ms, i->beyond_ms, from, to);
+	/* The next hole is a gap of its own: this one is written first. */
+	intake_gaps(c);
+	tape_skip(&i->tape);
+	write_held(c, s, i);
+	i->hole_ms = collector_now_ms();
+	i->last_ms = i->beyond_ms;
+	i->beyond_ms = collector_wall_ms();
+}
+
+void trades_begin(struct collector *c, struct instrument *i)
+{
+	if (!i->before)
+		return;
+	i->before = false;
+	if (i->tape.next != 1 || i->trades == NULL)
+		return;
+	tape_skip(&i->tape);
+	write_held(c, i->trades, i);
+}
+
+void trades_listed(struct instrument *i)
+{
+	if (i->tape.next == 0)
+		tape_begin(&i->tape, 1);
+}
+
+static bool is_searched(const struct source *s)
+{
+	return s->sweep != NULL && sweep_collects(s->sweep);
+}
+
+bool trades_take(struct collector *c, struct source *s, struct instrument *i,
+    const struct datum *d, bool repaired)
+{
+	struct json_span text = d->value.text;
+
+	i->trades = s;
+	/* Of what nobody has seen a number yet, the rest of the message, the
+	 * next one or a running search may bring earlier ones. */
+	if (i->tape.next == 0) {
+		tape_begin(&i->tape, 1);
+		i->before = true;
+	}
+	switch (
+	    tape_take(&i->tape, d->seq, text.p, text.len, repaired, HELD_MAX)) {
+	case TAPE_NEXT:
+		write_trade(c, s, i, text, repaired);
+		write_held(c, s, i);
+		i->hole_ms = collector_now_ms();
+		i->tries = 0;
+		break;
+	case TAPE_SEEN: c->repeated += !repaired; return false;
+	case TAPE_HELD:
+		c->held++;
+		link_hole(i);
+		break;
+	case TAPE_FULL:
+		if (i->before)
+			trades_begin(c, i);
+		else
+			give_up(i, s);
+		if (i->tape.held != NULL || i->tape.next != d->seq)
+			return false;
+		return trades_take(c, s, i, d, repaired);
+	}
+	if (d->timestamp > i->traded_ms)
+		i->traded_ms = d->timestamp;
+	if (!repaired && i->tape.held == NULL)
+		i->last_ms = collector_wall_ms();
+	if (!repaired && s->sweep != NULL && d->timestamp > 0)
+		sweep_note(s->sweep, d->timestamp);
+	return true;
+}
+
+/* -------------------------------------------------------------- fetched */
+
+/* Rows of a reply for this instrument that lie in its holes. */
+static void take_row(struct instrument *i, struct json_value row)
+{
+	struct datum d;
+
+	datum_look(&d, row);
+	if (d.instrument.p == NULL || d.seq == 0 || i->tape.tail == NULL ||
+	    d.seq > i->tape.tail->seq || !json_span_is(d.instrument, i->name))
+		return;
+	trades_take(i->c, i->trades, i, &d, true);
+}
+
+bool trades_rows(const struct rpc *m, struct json *rows, bool *more)
+{
+	struct json_value v;
+	struct json_span key;
+	struct json j;
+	bool found = false;
+
+	*more = false;
+	if (m == NULL || m->kind != RPC_RESULT)
+		return false;
+	json_init(&j, m->result.p, m->result.len);
+	if (json_object_begin(&j) == -1)
+		return false;
+	while (json_object_next(&j, &key) == 1 && json_value(&j, &v) == 0) {
+		if (v.type == JSON_ARRAY && json_span_is(key, "trades")) {
+			json_init(rows, v.text.p, v.text.len);
+			found = json_array_begin(rows) == 0;
+		}
+		if (json_span_is(key, "has_more"))
+			*more = v.type == JSON_TRUE;
+	}
+	return found;
+}
+
+static void on_reply(void *arg, const struct rpc *m)
+{
+	struct instrument *i = arg;
+	int64_t before = i->tape.next, now_ms = collector_now_ms();
+	struct json_value v;
+	struct json rows;
+	int64_t wait_ms;
+	bool more;
+
+	if (i->trades == NULL)
+		return;
+	intake_reply(i->c, i->trades, m);
+	if (trades_rows(m, &rows, &more))
+		while (
+		    json_array_next(&rows) == 1 && json_value(&rows, &v) == 0)
+			take_row(i, v);
+	if (i->tape.next != before) {
+		i->tries = 0;
+		i->due_ms = now_ms;
+		return;
+	}
+	wait_ms = RETRY_MS;
+	if (i->tries < 16)
+		wait_ms <<= i->tries;
+	i->tries++;
+	i->due_ms = now_ms + (wait_ms < RETRY_MAX_MS ? wait_ms : RETRY_MAX_MS);
+}
+
+/* Fewer rows after each try that brought nothing: a page that is cut, empty or
+ * late for many may be whole for few. */
+static int64_t rows_of(unsigned tries, int64_t hole)
+{
+	int64_t most = ROWS_MAX >> (tries < 6 ? tries : 6);
+
+	return hole < most ? hole : most;
+}
+
+static void ask(struct instrument *i)
+{
+	int64_t from, to, rows;
+	struct feed *f;
+
+	if (!tape_hole(&i->tape, &from, &to))
+		return;
+	f = feeds_live(i->c, i->trades);
+	if (f == NULL)
+		return;
+	rows = rows_of(i->tries, to - from + 1);
+	to = from + rows - 1 + SHIFT;
+	from = from > SHIFT ? from - SHIFT : 1;
+	i->call.method = "public/get_last_trades_by_instrument";
+	i->call.reply = on_reply;
+	i->call.arg = i;
+	snprintf(i->call.params, sizeof(i->call.params),
+	    "{\"instrument_name\":\"%s\",\"start_seq\":%" PRId64
+	    ",\"end_seq\":%" PRId64 ",\"count\":%" PRId64
+	    ",\"sorting\":\"asc\"}",
+	    i->name, from, to, to - from + 1);
+	session_call(f->session, &i->call);
+}
+
+/* True: it has a hole still. */
+static bool tick_hole(struct collector *c, struct instrument *i, int64_t now_ms)
+{
+	int64_t from, to;
+
+	if (!tape_hole(&i->tape, &from, &to)) {
+		if (i->trades != NULL)
+			write_held(c, i->trades, i);
+		return i->call.busy;
+	}
+	if (i->before && i->trades != NULL && !is_searched(i->trades) &&
+	    now_ms - i->found_ms >= GRACE_MS) {
+		trades_begin(c, i);
+		return true;
+	}
+	/* A name that is none cannot be asked for. */
+	if (i->trades == NULL || !i->named ||
+	    now_ms - i->hole_ms >= c->options.repair_timeout_ms) {
+		if (i->trades != NULL)
+			give_up(i, i->trades);
+		else
+			tape_free(&i->tape);
+		return true;
+	}
+	if (i->before ||
+	    (i->trades->sweep != NULL && sweep_runs(i->trades->sweep))) {
+		i->hole_ms = now_ms;
+		return true;
+	}
+	if (!i->call.busy && now_ms >= i->due_ms)
+		ask(i);
+	return true;
+}
+
+static void say_filled(const struct instrument *i, int64_t now_ms)
+{
+	log_debug("%s: whole again after %" PRId64 " ms", i->name,
+	    now_ms - i->found_ms);
+}
+
+void trades_tick(struct collector *c, int64_t now_ms)
+{
+	struct instrument **at = &c->holes;
+
+	while (*at != NULL) {
+		struct instrument *i = *at;
+
+		if (tick_hole(c, i, now_ms)) {
+			at = &i->next_hole;
+			continue;
+		}
+		say_filled(i, now_ms);
+		*at = i->next_hole;
+		i->next_hole = NULL;
+		i->holed = false;
+	}
+}
+
+void trades_flush(struct collector *c)
+{
+	struct instrument *i;
+
+	for (i = c->holes; i != NULL; i = i->next_hole) {
+		if (i->before && i->trades != NULL)
+			trades_begin(c, i);
+		while (i->tape.held != NULL && i->trades != NULL) {
+			/* With a state file the next run fetches it. */
+			if (c->options.state != NULL)
+				tape_drop(&i->tape);
+			else
+				give_up(i, i->trades);
+		}
+	}
+}
+
+void trades_skip(struct instrument *i)
+{
+	tape_skip(&i->tape);
+	write_held(i->c, i->trades, i);
+}

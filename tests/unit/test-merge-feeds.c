@@ -1,0 +1,426 @@
+/*
+ * Two feeds of a simulated channel, against what was really sent.  A message's
+ * text is its number; its content may be that of an earlier one.  Each
+ * connection has a delay of its own, and they are cut.  At most some 30
+ * messages lie between the two sides, as MERGE_HELD_MAX wants it.
+ */
+#include <stdlib.h>
+
+#include "gen.h"
+#include "record/merge.h"
+#include "tap.h"
+
+#define CASES 4000
+#define SETTLE_MS 1500
+
+struct message {
+	int64_t ms;
+	uint64_t content;
+	bool owed; /* some side brought it that was not cut soon */
+};
+
+enum event_is { EVENT_JOIN, EVENT_LEAVE, EVENT_MESSAGE };
+
+struct event {
+	int64_t ms;
+	unsigned order;
+	unsigned side;
+	enum event_is is;
+	size_t index;
+};
+
+struct world {
+	struct gen g;
+	struct message *message;
+	size_t count;
+	struct event *event;
+	size_t events, room;
+	size_t *got; /* the numbers that were passed on, in order */
+	size_t got_count;
+	size_t seen, held, joins, settled;
+};
+
+static struct {
+	size_t cases, messages, passed, seen, held, joins, settled, missing;
+} total;
+
+static void add_event(
+    struct world *w, int64_t ms, unsigned side, enum event_is is, size_t index)
+{
+	if (w->events == w->room) {
+		w->room = w->room ? 2 * w->room : 4096;
+		w->event = realloc(w->event, w->room * sizeof(*w->event));
+		if (w->event == NULL)
+			abort();
+	}
+	w->event[w->events] = (struct event){
+	    ms, (unsigned)w->events, side, is, index};
+	w->events++;
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct event *x = a, *y = b;
+
+	if (x->ms != y->ms)
+		return x->ms < y->ms ? -1 : 1;
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+/* Messages with this mean distance; of 100, so many repeat the last one, and
+ * so many an older one. */
+static void make_channel(struct world *w, int64_t length_ms, unsigned mean_ms,
+    unsigned repeats, unsigned returns)
+{
+	int64_t ms = 0;
+	size_t room = 1024;
+
+	w->message = malloc(room * sizeof(*w->message));
+	while (w->message != NULL) {
+		unsigned roll = gen_below(&w->g, 100);
+		struct message *next;
+
+		/* Bursts and pauses. */
+		ms += gen_below(&w->g, 4) ? gen_below(&w->g, mean_ms)
+		                          : gen_below(&w->g, 5 * mean_ms);
+		if (ms >= length_ms)
+			break;
+		if (w->count == room) {
+			room *= 2;
+			w->message = realloc(
+			    w->message, room * sizeof(*w->message));
+			if (w->message == NULL)
+				abort();
+		}
+		next = &w->message[w->count];
+		*next = (struct message){.ms = ms, .content = gen_next(&w->g)};
+		if (w->count > 0 && roll < repeats)
+			next->content = next[-1].content;
+		else if (w->count > 20 && roll < repeats + returns)
+			next->content =
+			    next[-1 - (int)gen_below(&w->g, 20)].content;
+		w->count++;
+	}
+}
+
+/* One connection of a side, with a delay of its own, from and to then. */
+static void make_session(
+    struct world *w, unsigned side, int64_t from_ms, int64_t to_ms)
+{
+	unsigned delay = 1 + gen_below(&w->g, 500),
+		 jitter = gen_below(&w->g, 200);
+	int64_t last = from_ms + gen_below(&w->g, 50), first = last;
+	size_t brought = 0;
+
+	if (last >= to_ms)
+		return; /* cut before the acknowledgement */
+	add_event(w, last, side, EVENT_JOIN, 0);
+	w->joins++;
+	for (size_t i = 0; i < w->count; i++) {
+		struct message *message = &w->message[i];
+		int64_t ms = message->ms + delay + gen_below(&w->g, jitter + 1);
+
+		if (message->ms < from_ms)
+			continue;
+		if (ms < last)
+			ms = last;
+		if (ms >= to_ms)
+			break;
+		last = ms;
+		add_event(w, ms, side, EVENT_MESSAGE, i);
+		brought++;
+		/* Unaligned sides take what was held with them. */
+		if (ms + 2 * SETTLE_MS < to_ms ||
+		    (brought > 12 && ms > first + 4 * SETTLE_MS))
+			message->owed = true;
+	}
+	add_event(w, to_ms, side, EVENT_LEAVE, 0);
+}
+
+/* When a side that appeared then has been aligned for a while: it has brought
+ * twelve messages, and what was held has been settled. */
+static int64_t aligned_by(const struct world *w, int64_t from_ms)
+{
+	int64_t by_ms = from_ms;
+
+	for (size_t i = 0, n = 0; i < w->count && n < 12; i++)
+		if (w->message[i].ms > from_ms) {
+			by_ms = w->message[i].ms;
+			n++;
+		}
+	return by_ms + 4 * SETTLE_MS;
+}
+
+/* Cuts that leave the other side, aligned for a while, alone. */
+static void make_careful(struct world *w, int64_t length_ms)
+{
+	int64_t from[2], cut = 0;
+
+	from[0] = gen_below(&w->g, 100);
+	from[1] = gen_below(&w->g, 100);
+	for (;;) {
+		unsigned side = gen_below(&w->g, 2);
+		int64_t least = aligned_by(w, from[!side]);
+
+		if (least <= from[side])
+			least = from[side] + 1;
+		if (least < cut)
+			least = cut;
+		cut = least + gen_below(&w->g, 20000);
+		if (cut >= length_ms)
+			break;
+		make_session(w, side, from[side], cut);
+		from[side] = cut;
+		if (gen_below(&w->g, 3))
+			from[side] += gen_below(&w->g, 10000);
+		cut = from[side];
+	}
+	make_session(w, 0, from[0], length_ms + 10000);
+	make_session(w, 1, from[1], length_ms + 10000);
+}
+
+/* Cuts at any time, some within moments. */
+static void make_careless(struct world *w, int64_t length_ms)
+{
+	for (unsigned side = 0; side < 2; side++) {
+		int64_t from = gen_below(&w->g, 1000), to;
+
+		while (from < length_ms) {
+			to = from + 1 +
+			     gen_below(
+				 &w->g, gen_below(&w->g, 3) ? 30000 : 1000);
+			make_session(w, side, from, to);
+			from = to + gen_below(&w->g,
+					gen_below(&w->g, 3) ? 300 : 10000);
+		}
+	}
+}
+
+static void got(struct world *w, const char *text, size_t len)
+{
+	size_t index;
+
+	if (len == sizeof(index)) {
+		memcpy(&index, text, len);
+		w->got[w->got_count++] = index;
+	}
+}
+
+static void got_popped(struct world *w, struct merge *m)
+{
+	struct merge_message *message;
+
+	while ((message = merge_pop(m)) != NULL) {
+		got(w, message->text, message->len);
+		free(message);
+	}
+}
+
+static void run_event(struct world *w, struct merge *m, const struct event *e)
+{
+	const char *text = (const char *)&e->index;
+	enum merge_is is;
+
+	if (e->is == EVENT_JOIN)
+		merge_join(m, e->side);
+	else if (e->is == EVENT_LEAVE)
+		merge_leave(m, e->side);
+	else {
+		is = merge_take(m, e->side, w->message[e->index].content, text,
+		    sizeof(e->index));
+		w->held += is == MERGE_HELD;
+		w->seen += is == MERGE_SEEN;
+		if (is == MERGE_PASS)
+			got(w, text, sizeof(e->index));
+	}
+	got_popped(w, m);
+}
+
+static void run(struct world *w)
+{
+	struct merge *m = merge_new();
+	int64_t since = -1;
+
+	qsort(w->event, w->events, sizeof(*w->event), by_time);
+	/* Each side may bring each. */
+	w->got = malloc((2 * w->count + 1) * sizeof(*w->got));
+	if (w->got == NULL || m == NULL)
+		abort();
+	for (size_t i = 0; i < w->events; i++) {
+		const struct event *e = &w->event[i];
+
+		if (since != -1 && e->ms >= since + SETTLE_MS) {
+			merge_settle(m);
+			got_popped(w, m);
+			w->settled++;
+		}
+		run_event(w, m, e);
+		if (!merge_waiting(m))
+			since = -1;
+		else if (since == -1)
+			since = e->ms;
+	}
+	merge_free(m);
+}
+
+static void world_free(struct world *w)
+{
+	total.cases++;
+	total.messages += w->count;
+	total.passed += w->got_count;
+	total.seen += w->seen;
+	total.held += w->held;
+	total.joins += w->joins;
+	total.settled += w->settled;
+	free(w->message);
+	free(w->event);
+	free(w->got);
+}
+
+static uint64_t content(const struct world *w, size_t index)
+{
+	return w->message[index].content;
+}
+
+/* All, in order, from the one that was passed on first: a later text of the
+ * same content may stand for it. */
+static bool is_all(const struct world *w)
+{
+	size_t first = w->count - w->got_count;
+
+	if (w->got_count == 0 || w->got_count > w->count || first > w->got[0])
+		return false;
+	for (size_t i = 0; i < w->got_count; i++)
+		if (content(w, w->got[i]) != content(w, first + i))
+			return false;
+	return true;
+}
+
+/* In order, none twice; and what a side owed is there. */
+static bool is_part(const struct world *w)
+{
+	size_t next = 0;
+	bool good = true;
+
+	for (size_t i = 0; i < w->got_count; i++) {
+		if (w->got[i] < next && i > 0) {
+			printf("# %zu passed on behind %zu\n", w->got[i],
+			    next - 1);
+			return false;
+		}
+		for (; next < w->got[i]; next++)
+			if (w->message[next].owed && i > 0) {
+				if (good)
+					printf("# %zu is missing\n", next);
+				good = false;
+			} else if (i > 0) {
+				total.missing++;
+			}
+		next = w->got[i] + 1;
+	}
+	return good;
+}
+
+/* In order, none twice, as far as contents tell. */
+static bool is_subsequence(const struct world *w)
+{
+	size_t next = 0;
+
+	for (size_t i = 0; i < w->got_count; i++) {
+		while (next < w->count &&
+		       content(w, next) != content(w, w->got[i]))
+			next++;
+		if (next++ >= w->count)
+			return false;
+	}
+	return true;
+}
+
+static void count_total(const char *what)
+{
+	printf("# %s: %zu cases, %zu messages, %zu passed on, %zu seen, %zu "
+	       "held, %zu joins, %zu settled, %zu missing\n",
+	    what, total.cases, total.messages, total.passed, total.seen,
+	    total.held, total.joins, total.settled, total.missing);
+	memset(&total, 0, sizeof(total));
+}
+
+static void test_careful(void)
+{
+	unsigned bad = 0;
+
+	for (uint64_t seed = 1; seed <= CASES; seed++) {
+		struct world w = {.g = {seed}};
+		unsigned mean = 25 + gen_below(&w.g, seed % 4 ? 300 : 3000);
+
+		make_channel(&w, 60000, mean, gen_below(&w.g, 30),
+		    gen_below(&w.g, 2) * 3);
+		make_careful(&w, 60000);
+		run(&w);
+		if (!is_all(&w) && bad++ < 10)
+			printf("# seed %" PRIu64 ", mean %u\n", seed, mean);
+		world_free(&w);
+	}
+	is_int(bad, 0, "while one side is joined and aligned: all, in order");
+	count_total("careful");
+}
+
+static void test_careless(void)
+{
+	unsigned bad = 0;
+
+	for (uint64_t seed = 1; seed <= CASES; seed++) {
+		struct world w = {.g = {seed}};
+		unsigned mean = 25 + gen_below(&w.g, seed % 4 ? 300 : 3000);
+
+		make_channel(&w, 60000, mean, 0, 0);
+		make_careless(&w, 60000);
+		run(&w);
+		if (!is_part(&w) && bad++ < 10)
+			printf("# seed %" PRIu64 ", mean %u\n", seed, mean);
+		world_free(&w);
+	}
+	is_int(bad, 0,
+	    "however both are cut: in order, none twice, none "
+	    "missing that a side owed");
+	count_total("careless");
+	bad = 0;
+	for (uint64_t seed = 1; seed <= CASES; seed++) {
+		struct world w = {.g = {seed}};
+		unsigned mean = 25 + gen_below(&w.g, seed % 4 ? 300 : 3000);
+
+		make_channel(&w, 60000, mean, 30, 0);
+		make_careless(&w, 60000);
+		run(&w);
+		if (!is_subsequence(&w) && bad++ < 10)
+			printf("# seed %" PRIu64 ", mean %u\n", seed, mean);
+		world_free(&w);
+	}
+	is_int(bad, 0, "the same with repetitions: in order, none twice");
+	count_total("careless, repetitions");
+}
+
+static void test_many_channels(void)
+{
+	unsigned bad = 0;
+
+	for (uint64_t seed = 1; seed <= 50; seed++) {
+		struct world w = {.g = {seed << 32}};
+
+		make_channel(&w, 600000, 100, 10, 1);
+		make_careful(&w, 600000);
+		run(&w);
+		bad += !is_all(&w);
+		world_free(&w);
+	}
+	is_int(bad, 0, "ten minutes of fifty channels: all, in order");
+	count_total("ten minutes");
+}
+
+int main(void)
+{
+	test_careful();
+	test_careless();
+	test_many_channels();
+	return done_testing();
+}

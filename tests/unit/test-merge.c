@@ -1,0 +1,226 @@
+/* Two feeds to one sequence, by hand. */
+#include <stdlib.h>
+
+#include "record/merge.h"
+#include "tap.h"
+
+static char passed[4096]; /* by hand: each message is a letter */
+
+static void pass(const char *text, size_t len)
+{
+	strncat(passed, text, len);
+}
+
+static void pop(struct merge *m)
+{
+	struct merge_message *message;
+
+	while ((message = merge_pop(m)) != NULL) {
+		pass(message->text, message->len);
+		free(message);
+	}
+}
+
+/* 'P', 'S' or 'H'. */
+static char bring(struct merge *m, unsigned side, char letter)
+{
+	enum merge_is is = merge_take(
+	    m, side, (unsigned char)letter, &letter, 1);
+
+	if (is == MERGE_PASS)
+		pass(&letter, 1);
+	pop(m);
+	return "PSH"[is];
+}
+
+/*
+ * Plays a script: "0+" joins, "0-" leaves, "0abc" brings, "!" settles; words
+ * are separated by spaces.  True if what was passed on is as wanted.
+ */
+static void play(const char *script, const char *want, const char *what)
+{
+	struct merge *m = merge_new();
+	unsigned side = 0;
+
+	passed[0] = '\0';
+	for (const char *p = script; *p != '\0'; p++) {
+		switch (*p) {
+		case '0':
+		case '1': side = (unsigned)(*p - '0'); break;
+		case '+': merge_join(m, side); break;
+		case '-': merge_leave(m, side); break;
+		case '!': merge_settle(m); break;
+		case ' ': break;
+		default: bring(m, side, *p);
+		}
+		pop(m);
+	}
+	if (!ok(strcmp(passed, want) == 0, "%s", what))
+		printf("#   got %s\n#  want %s\n", passed, want);
+	merge_free(m);
+}
+
+static void test_scripts(void)
+{
+	play("0+ 0abbbcc", "abbbcc", "one side: all of it");
+	play("0+ 1+ 0ab 1ab 0cd 1cd 1ef 0ef", "abcdef", "in turn");
+	play("0+ 1+ 1cde 0abcdef 1fg 0g", "abcdefg",
+	    "the second side is ahead: it waits for the first");
+	play("0+ 1+ 0cde 1abcdef 0fg", "cdefg",
+	    "the second side is behind: the first leads");
+	play("0+ 0abcd 1+ 1cdefg 0efgh 1hi 0i", "abcdefghi",
+	    "a side that joins later");
+	play("0+ 0abc 1+ 1fgh 0defgh 0- 1ij", "abcdefghij",
+	    "ahead and aligned, it goes on alone");
+	play("0+ 0abc 1+ 1ef 0d 0- 1gh", "abcdefgh",
+	    "the first leaves: what was held follows");
+	play("0+ 0abc 1+ 1bcd 0- 1e", "abcde",
+	    "the first leaves: only what is new follows");
+	play("0+ 0abc 1+ 0- 1bcde", "abcde",
+	    "the first leaves before the second brought anything");
+	play("0+ 0abc 1+ 0- 1de", "abcde", "the same, without an overlap");
+	play("0+ 0abc 0- 0+ 0cde", "abcde",
+	    "a side alone is told again what it told last");
+	play("0+ 0abc 0- 0+ 0xyz", "abcxyz", "or anything else");
+	play("0+ 0abc 1+ 1de 1- 0de", "abcde",
+	    "a side that leaves takes what was held with it");
+	play("0+ 0ab 1+ 1xy ! 0- 1z", "abxyz",
+	    "without an answer the held ones are let go");
+	play("0+ 0ab 1+ 1b ! 1c 0c", "abc", "or dropped, if they were seen");
+	play("0+ 0abcdefg 1+ 1efg 1h 0- 0+ 1ij 0ghij 0k 1k", "abcdefghijk",
+	    "cut and back again");
+	play("0+ 1+ 1ab 0bc 1c", "abc",
+	    "the second side began earlier: nothing is left out");
+	play("0+ 0ab 0- 0+ 1+ 1bcd 0de 1e", "abcde",
+	    "the same after both were cut");
+	play("0+ 1+ 1a ! 0ab 1b 0c 1c", "abc",
+	    "the first side is silent at first");
+	play("1a 1+ 0+ 0a 1b 0b 1c 0c", "abc", "a message before its join");
+}
+
+static void test_repeats(void)
+{
+	play("0+ 1+ 0aab 1aab 0bb 1bb 1b 0b", "aabbbb",
+	    "repetitions on both sides");
+	play("0+ 0aa 1+ 1aabc 0abcc 1c", "aaabcc",
+	    "joined between repetitions, ahead");
+	play("0+ 0aaab 1+ 1aab 0cd 1cd 1e 0e", "aaabcde", "and behind");
+	play("0+ 0aaa 1+ 1aa ! 1b 0b 1c 0c", "aaabc",
+	    "a place among repetitions that was a guess");
+	play("0+ 0aaa 1+ 1a ! 1b 0- 1c", "aaabc", "the same, and alone");
+	play("0+ 0abxcd 1+ 1ab 1y 0ab 1z 0yz 0- 1w", "abxcdabyzw",
+	    "two that came before are no place");
+	play("0+ 0abcabc 1+ 1abc 1abc 1d 0d 1e 0e", "abcabcde",
+	    "nor is one of two");
+	play("0+ 0XabX 1+ 1X ! 1c 0- 1d", "XabXcd",
+	    "without more time: the last of two");
+	play("0+ 0aXbcd 1+ 1X ! 1efg 0Xefg 1hi 0h 0- 1j", "aXbcdXefghij",
+	    "a wrong place is found out");
+	play("0+ 0aa 1+ 1aa ! 1b 1- 0aa 0b 0c", "aabc",
+	    "a repetition that was not counted is no news");
+	play("0+ 0abab 1+ 1abab 0abc 1abc 1d 0d", "abababcd",
+	    "a pattern that repeats");
+}
+
+static void test_different(void)
+{
+	play("0+ 1+ 0abc 1abc 0de 1e 1f 0f", "abcdef",
+	    "dropped on the side that is behind");
+	play("0+ 1+ 0abc 1abc 0ef 1def 1g 0g", "abcefg",
+	    "dropped on the side that leads: order is kept");
+	play("0+ 1+ 0abc 1abc 0dx 0- 1dyz", "abcdxz",
+	    "alone and behind: as many are left out as were passed on");
+	play("0+ 1+ 0a1A 0b1B 0c1C 0d1D 0e1E 0f1F 0g1G 0h1H 0i1I ! "
+	     "1J0j 1K 0k 0- 1L 0+ 1M",
+	    "abcdefghijkLM", "another course: one of them, until it ends");
+	play("0+ 1+ 0abc 1Sabc 0defg 1defg 1h 0h", "abcdefgh",
+	    "a snapshot before the changes");
+}
+
+static void test_caps(void)
+{
+	struct merge *m = merge_new();
+	static char big[MERGE_HELD_BYTES];
+	bool held = true;
+
+	passed[0] = '\0';
+	merge_join(m, 0);
+	merge_join(m, 1);
+	bring(m, 0, '~');
+	for (int i = 0; i < MERGE_HELD_MAX; i++)
+		held = held && bring(m, 1, (char)('0' + i)) == 'H';
+	ok(held && merge_waiting(m) && strlen(passed) == 1,
+	    "%d messages are held", MERGE_HELD_MAX);
+	bring(m, 1, 'z');
+	ok(!merge_waiting(m) && strlen(passed) == MERGE_HELD_MAX + 2,
+	    "one more, and all are let go");
+	is_int(passed[MERGE_HELD_MAX + 1], 'z', "in order");
+	is_int(bring(m, 1, 'y'), 'P', "the side leads now");
+	merge_leave(m, 1);
+	merge_join(m, 1);
+	ok(merge_take(m, 1, 1, big, sizeof(big) - 1) == MERGE_HELD,
+	    "a long one is held");
+	bring(m, 1, 'A');
+	ok(merge_waiting(m), "the last byte too");
+	merge_take(m, 1, 3, big, 1);
+	ok(!merge_waiting(m), "one byte more and all are let go");
+	merge_free(m);
+	ok(true, "freed while some are to be popped");
+	m = merge_new();
+	merge_join(m, 0);
+	merge_join(m, 1);
+	passed[0] = '\0';
+	for (int i = 0; i < 1000; i++) {
+		merge_take(m, 0, 1000 + (uint64_t)i, "", 0);
+		merge_take(m, 1, 5000 + (uint64_t)i, "x", 1);
+		pop(m);
+	}
+	ok(passed[0] == '\0' && merge_waiting(m),
+	    "while the other side goes on nothing overtakes it");
+	merge_settle(m);
+	pop(m);
+	ok(passed[0] == '\0' && !merge_waiting(m),
+	    "and what does not fit it is dropped at last");
+	merge_free(m);
+	merge_free(NULL);
+}
+
+/* A side may fall behind by more than the log has. */
+static void test_far_behind(void)
+{
+	struct merge *m = merge_new();
+	int seen = 0, pass_count = 0;
+
+	merge_join(m, 0);
+	merge_join(m, 1);
+	for (uint64_t i = 0; i < 5; i++) {
+		merge_take(m, 0, i, "", 0);
+		merge_take(m, 1, i, "", 0);
+	}
+	for (uint64_t i = 5; i < 1000; i++)
+		pass_count += merge_take(m, 0, i, "", 0) == MERGE_PASS;
+	merge_leave(m, 0);
+	for (uint64_t i = 5; i < 1000; i++)
+		seen += merge_take(m, 1, i, "", 0) == MERGE_SEEN;
+	is_int(pass_count, 995, "the fast side leads");
+	is_int(seen, 995, "the slow one has nothing new, however far behind");
+	is_int(merge_take(m, 1, 1000, "", 0), MERGE_PASS, "then it leads");
+	merge_join(m, 0);
+	for (uint64_t i = 1001; i < 1300; i++)
+		merge_take(m, 1, i, "", 0);
+	for (uint64_t i = 1001; i < 1300; i++)
+		seen += merge_take(m, 0, i, "", 0) == MERGE_SEEN;
+	is_int(seen, 995 + 299, "nor has one that joined and comes late");
+	is_int(merge_take(m, 0, 1300, "", 0), MERGE_PASS, "then it leads");
+	merge_free(m);
+}
+
+int main(void)
+{
+	test_scripts();
+	test_repeats();
+	test_different();
+	test_caps();
+	test_far_behind();
+	return done_testing();
+}
