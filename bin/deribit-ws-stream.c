@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "deribit/chain.h"
 #include "io/loop.h"
+#include "io/notify.h"
 #include "record/wants.h"
 #include "ws-stream.h"
 
@@ -72,6 +73,7 @@ static int add_channels(
 		return -1;
 	if (c->currencies == 0)
 		return 0;
+	notify_send("STATUS=asking for the list of instruments");
 	rest = rest_new(&c->rest, fault);
 	if (rest == NULL)
 		return -1;
@@ -214,7 +216,10 @@ int main(int argc, char **argv)
 		return cli_fail(&fault);
 	if (config.list) {
 		wants_print(stdout);
-		return fflush(stdout) == EOF ? EX_IOERR : 0;
+		if (fflush(stdout) != EOF)
+			return 0;
+		fault_errno(&fault, EX_IOERR, "standard output");
+		return cli_fail(&fault);
 	}
 	if (open_output(&config, &out, &fault) == -1)
 		return cli_fail(&fault);

@@ -17,6 +17,7 @@
 #define MARGIN_MS 15000 /* heartbeats come up to some seconds late */
 #define CANARY "deribit_price_index.btc_usd"
 
+#define SEGMENT_SIZE (INT64_C(64) << 20)
 #define DAY_MS INT64_C(86400000)
 #define AT(kind_of, member) \
 	.type = (kind_of), .at = offsetof(struct config, member)
@@ -28,7 +29,9 @@ static int take_instrument(void *config, const char *value, struct fault *fault)
 
 	if (name_parse(value, strlen(value), &name) == -1)
 		return fault_set(fault, EX_USAGE,
-		    "--instrument %.100s: this is no instrument's name", value);
+		    "--instrument %.100s: this is no instrument's name "
+		    "(such as BTC-PERPETUAL or ETH-25DEC26-4000-C)",
+		    value);
 	if (c->instruments == WORDS_MAX)
 		return fault_set(fault, EX_USAGE,
 		    "--instrument may be given %d times", WORDS_MAX);
@@ -74,15 +77,22 @@ static int take_book(void *config, const char *value, struct fault *fault)
 static int take_word(const char *option, const char *value,
     const char *const *words, const char **out, struct fault *fault)
 {
-	size_t i;
+	char list[80] = "";
+	size_t i, n = 0;
 
 	for (i = 0; words[i] != NULL; i++)
 		if (strcmp(words[i], value) == 0) {
 			*out = words[i];
 			return 0;
 		}
+	for (i = 0; words[i] != NULL && n < sizeof(list); i++)
+		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s",
+		    i == 0                 ? ""
+		    : words[i + 1] != NULL ? ", "
+					   : " or ",
+		    words[i]);
 	return fault_set(
-	    fault, EX_USAGE, "--%s %.40s: no such %s", option, value, option);
+	    fault, EX_USAGE, "--%s %.40s: %s is needed", option, value, list);
 }
 
 static int take_interval(void *config, const char *value, struct fault *fault)
@@ -165,8 +175,12 @@ static const struct cli_option options[] = {
 	AT(CLI_TIME, collector.duration_ms), .min = 1, .max = 3650 * DAY_MS},
     {0, "state", "FILE", "how far all was written; the next run goes on there",
 	AT(CLI_TEXT, collector.state)},
+    {0, "state-interval", "TIME", "save it so often (default 10s)",
+	AT(CLI_TIME, collector.state_ms), .min = 1, .max = DAY_MS},
     {0, "spool", "DIR", "write segments there instead of standard output",
 	AT(CLI_TEXT, spool.dir)},
+    {0, "spool-segment", "SIZE", "bytes of a segment (default 64M)",
+	AT(CLI_SIZE, spool.segment_max), .min = 4096, .max = INT64_C(1) << 40},
     {0, "spool-max", "SIZE", "bytes of segments; then the queue fills",
 	AT(CLI_SIZE, spool.max), .min = 65536, .max = INT64_MAX},
     {0, "raw", NULL, "write the frames as they came",
@@ -191,7 +205,7 @@ static const struct cli_option options[] = {
     {0, "rank-interval", "TIME", "rank --top anew so often (default 1h)",
 	AT(CLI_TIME, collector.rerank_ms), .min = 1000, .max = DAY_MS},
     {0, "linger", "TIME",
-	"listen to what has expired for so long (default 60s)",
+	"listen to what has expired for so long\n(default 60s)",
 	AT(CLI_TIME, collector.linger_ms), .max = DAY_MS},
     {0, "auth", NULL,
 	"log in with DERIBIT_CLIENT_ID and\nDERIBIT_CLIENT_SECRET",
@@ -251,7 +265,7 @@ static void versions(char *out, size_t size)
 
 const struct cli ws_cli = {
     .tool = "deribit-ws-stream",
-    .purpose = "record Deribit's live quotes and trades as NDJSON",
+    .purpose = "record Deribit's live market data as NDJSON",
     .usage = "[OPTION...] CURRENCY... | --instrument NAME...",
     .examples = "  deribit-ws-stream ETH | tsdb-load eth_option_quotes\n"
 		"  deribit-ws-stream ETH BTC | tsdb-load\n"
@@ -303,16 +317,24 @@ void ws_config_init(struct config *c, const volatile sig_atomic_t *stop)
 	c->collector.depth_ms = 300000;
 	c->collector.state_ms = 10000;
 	c->collector.metrics_ms = 15000;
-	c->spool.segment_max = INT64_C(64) << 20;
+	c->spool.segment_max = SEGMENT_SIZE;
 	c->spool.sync_ms = 1000;
 	c->queue_max = INT64_C(256) << 20;
 }
 
 static int add_currency(struct config *c, const char *word, struct fault *fault)
 {
+	struct name name;
+
 	if (c->currencies == WORDS_MAX)
 		return fault_set(fault, EX_USAGE,
 		    "at most %d currencies may be given", WORDS_MAX);
+	if (strpbrk(word, "-_") != NULL &&
+	    name_parse(word, strlen(word), &name) == 0)
+		return fault_set(fault, EX_USAGE,
+		    "%.100s is an instrument, not a currency: use "
+		    "--instrument",
+		    word);
 	c->currency[c->currencies++] = word;
 	c->query.currency = word;
 	return chain_query_check(&c->query, fault);
@@ -343,7 +365,7 @@ static int take_environment(struct config *c, struct fault *fault)
 	return 0;
 }
 
-static int name_urls(struct config *c, struct fault *fault)
+static void name_urls(struct config *c)
 {
 	const char *url = environment("DERIBIT_WS_URL");
 	struct collector_options *o = &c->collector;
@@ -354,6 +376,13 @@ static int name_urls(struct config *c, struct fault *fault)
 		o->url[0] = url != NULL ? url : WS_URL;
 	if (c->urls < 2)
 		o->url[1] = o->url[0];
+}
+
+/* What cannot be meant. */
+static int check_together(const struct config *c, struct fault *fault)
+{
+	const struct collector_options *o = &c->collector;
+
 	if (o->raw && (o->redundancy > 1 || o->rotate_ms > 0))
 		return fault_set(fault, EX_USAGE,
 		    "--raw writes what one connection says: not with "
@@ -361,6 +390,20 @@ static int name_urls(struct config *c, struct fault *fault)
 	if (o->raw && o->jq != NULL)
 		return fault_set(fault, EX_USAGE,
 		    "--raw writes frames as they came: not with --jq");
+	if (c->from_raw != NULL &&
+	    (o->raw || c->currencies > 0 || c->instruments > 0))
+		return fault_set(fault, EX_USAGE,
+		    "--from-raw makes records of all that was recorded: not "
+		    "with --raw, --instrument or a CURRENCY");
+	if (c->from_raw != NULL && o->state != NULL)
+		return fault_set(fault, EX_USAGE,
+		    "--from-raw asks nobody what was missed: not with --state");
+	if (c->spool.max > 0 && c->spool.dir == NULL)
+		return fault_set(fault, EX_USAGE,
+		    "--spool-max is the size of what --spool writes");
+	if (c->spool.segment_max != SEGMENT_SIZE && c->spool.dir == NULL)
+		return fault_set(fault, EX_USAGE,
+		    "--spool-segment is the size of what --spool writes");
 	return 0;
 }
 
@@ -376,7 +419,10 @@ static int read_login(struct config *c, struct fault *fault)
 	if (!c->auth)
 		return 0;
 	c->collector.session.login = &c->login;
-	return credentials_read(c->credentials, &c->login, fault);
+	if (credentials_read(c->credentials, &c->login, fault) == 0)
+		return 0;
+	return fault_prefix(
+	    fault, c->credentials != NULL ? "--credentials" : "--auth");
 }
 
 static void finish_session(struct config *c)
@@ -410,10 +456,11 @@ int ws_config_read(struct config *c, int argc, char **argv, struct fault *fault)
 		return -1;
 	if (c->currencies == 0 && c->instruments == 0 && c->wants.names == 0 &&
 	    !(c->wants.words & WANTS_PLATFORM) && c->from_raw == NULL)
-		return fault_set(
-		    fault, EX_USAGE, "which CURRENCY, or which --instrument?");
+		return fault_set(fault, EX_USAGE,
+		    "which CURRENCY (such as ETH), or which --instrument?");
 	finish_session(c);
-	if (name_urls(c, fault) == -1)
+	name_urls(c);
+	if (check_together(c, fault) == -1)
 		return -1;
 	return read_login(c, fault);
 }

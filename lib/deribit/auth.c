@@ -18,7 +18,7 @@
 #define ESCAPE_MAX 6
 #define PARAMS_ROOM 256      /* of the params, without what is escaped */
 #define REFRESH_MS_PER_S 800 /* 80 % of the life */
-#define REFRESH_MIN_MS 5000
+#define REFRESH_MIN_MS 1000
 #define REFRESH_MAX_MS INT64_C(86400000)
 
 /* One of the two, and where it was found, for the fault. */

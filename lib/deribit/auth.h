@@ -55,7 +55,7 @@ int auth_result(
     struct json_span result, struct auth_token *t, struct fault *fault);
 
 /* How long after its issue to ask for the next one: at 80 % of its life, but
- * after 5 s at least and a day at most. */
+ * after 1 s at least and a day at most. */
 int64_t auth_refresh_after_ms(const struct auth_token *t);
 
 #endif

@@ -86,15 +86,31 @@ static void on_calls(void *arg)
 		send_some(s);
 }
 
+/* Behind those that are sent, and those that are as urgent. */
+static struct session_call **place_of(struct session *s, bool urgent)
+{
+	struct session_call **at = &s->call;
+
+	if (!urgent)
+		return s->call_end;
+	while (*at != NULL && ((*at)->id != 0 || (*at)->urgent))
+		at = &(*at)->next;
+	return at;
+}
+
 bool session_call(struct session *s, struct session_call *call)
 {
+	struct session_call **at;
+
 	if (s->state != STATE_LIVE)
 		return false;
+	at = place_of(s, call->urgent);
 	call->id = 0;
-	call->next = NULL;
+	call->next = *at;
 	call->busy = true;
-	*s->call_end = call;
-	s->call_end = &call->next;
+	*at = call;
+	if (call->next == NULL)
+		s->call_end = &call->next;
 	s->call_timer.call = on_calls;
 	s->call_timer.arg = s;
 	arm(s, clock_mono_ms());

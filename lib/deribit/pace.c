@@ -7,6 +7,8 @@
  * at half of their 3.3 a second. */
 #define SUBSCRIBE_BURST 1
 #define SUBSCRIBE_MS 500
+/* Whose turn it is not. */
+#define TURN_MS 50
 #define CALL_BURST 10
 #define CALL_MS 100
 #define CONNECT_BURST 4
@@ -27,9 +29,38 @@ void pace_init(struct pace *p, int64_t retry_delay_ms, int64_t retry_max_ms)
 	p->backoff.max_ms = retry_max_ms;
 }
 
-int64_t pace_subscribe(struct pace *p, int64_t now_ms)
+static void line_leave(struct pace *p, const void *who)
 {
-	return ratelimit_take(&p->subscribe, now_ms);
+	size_t i, n = 0;
+
+	for (i = 0; i < p->line_n; i++)
+		if (p->line[i] != who)
+			p->line[n++] = p->line[i];
+	p->line_n = n;
+}
+
+static bool is_next(struct pace *p, const void *who)
+{
+	size_t i;
+
+	for (i = 0; i < p->line_n; i++)
+		if (p->line[i] == who)
+			return i == 0;
+	if (p->line_n < PACE_LINE_MAX)
+		p->line[p->line_n++] = who;
+	return p->line[0] == who;
+}
+
+int64_t pace_subscribe(struct pace *p, const void *who, int64_t now_ms)
+{
+	int64_t wait_ms;
+
+	if (!is_next(p, who))
+		return TURN_MS;
+	wait_ms = ratelimit_take(&p->subscribe, now_ms);
+	if (wait_ms == 0)
+		line_leave(p, who);
+	return wait_ms;
 }
 
 int64_t pace_call(struct pace *p, int64_t now_ms)
@@ -56,6 +87,7 @@ void pace_close(
 {
 	int64_t wait_ms;
 
+	line_leave(p, who);
 	/* One event closes every socket: it counts once. */
 	if (p->closed && p->knocks != who)
 		return;
@@ -69,6 +101,7 @@ void pace_close(
 
 void pace_leave(struct pace *p, const void *who)
 {
+	line_leave(p, who);
 	if (p->knocks == who)
 		p->knocks = NULL;
 }

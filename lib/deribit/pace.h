@@ -10,15 +10,21 @@
 #define DERIBIT_PACE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/backoff.h"
 #include "net/ratelimit.h"
 
+/* Sessions that may wait for their turn. */
+#define PACE_LINE_MAX 64
+
 struct pace {
 	struct ratelimit subscribe; /* subscribe and unsubscribe */
 	struct ratelimit call;      /* every other method */
 	struct ratelimit connect;
+	const void *line[PACE_LINE_MAX]; /* who waits to subscribe, in turn */
+	size_t line_n;
 	bool closed;
 	const void *knocks; /* who may try while it is closed; or NULL */
 	int64_t open_at_ms; /* nobody tries before */
@@ -29,8 +35,10 @@ struct pace {
 /* retry_delay_ms, retry_max_ms: bounds of the waits while it is closed. */
 void pace_init(struct pace *p, int64_t retry_delay_ms, int64_t retry_max_ms);
 
-/* 0: go ahead; else the milliseconds after which to ask again. */
-int64_t pace_subscribe(struct pace *p, int64_t now_ms);
+/* 0: go ahead; else the milliseconds after which to ask again.  Who was told to
+ * wait for a subscribe call keeps its turn until it goes ahead or leaves:
+ * however busy others are, nobody waits for ever. */
+int64_t pace_subscribe(struct pace *p, const void *who, int64_t now_ms);
 int64_t pace_call(struct pace *p, int64_t now_ms);
 int64_t pace_connect(struct pace *p, const void *who, int64_t now_ms);
 
@@ -39,7 +47,8 @@ int64_t pace_connect(struct pace *p, const void *who, int64_t now_ms);
 void pace_close(
     struct pace *p, const void *who, int64_t at_least_ms, int64_t now_ms);
 
-/* This session was refused or lost for another reason, or is no more. */
+/* This session was refused or lost for another reason, has nothing more to
+ * subscribe to, or is no more. */
 void pace_leave(struct pace *p, const void *who);
 
 /* This session is live: so the exchange is open. */

@@ -55,17 +55,19 @@ struct session {
 	size_t n, n_answered;
 	int64_t subscribe_id, unsubscribe_id; /* 0: not awaited */
 	int64_t change_due_ms;                /* of either */
+	bool left_last;                       /* it was unsubscribe, the last */
 	struct loop_timer change; /* the next call, or its deadline */
 	bool settled;             /* was told since the last change */
 	uint64_t notes;           /* notifications on this connection */
+	int64_t note_ms;          /* monotonic: the last one; 0: none yet */
 	struct session_channel *canary;
 	size_t canary_len;
 	uint64_t canary_notes;
+	unsigned canary_tries; /* subscribed anew since its last tick */
+	int64_t looked_ms;     /* monotonic: the last look; 0: none yet */
 	struct watched {
-		uint64_t seen; /* the count at the last look */
-		int64_t
-		    quiet_ms; /* monotonic: the look that last saw a change */
-		int64_t since_ms; /* the look before that: data came later */
+		uint64_t seen;    /* the count at the last look */
+		int64_t quiet_ms; /* monotonic: a look that last saw a change */
 	} all, tick;
 	struct loop_timer look;
 
@@ -100,6 +102,7 @@ void subscribe_free(struct session *s);
 static inline void subscribe_heard(struct session *s, const struct rpc *m)
 {
 	s->notes++;
+	s->note_ms = ws_heard_ms(s->ws);
 	if (m->channel.len == s->canary_len && s->canary != NULL &&
 	    memcmp(m->channel.p, s->canary->name, s->canary_len) == 0)
 		s->canary_notes++;

@@ -25,14 +25,14 @@
 
 static void connect_now(struct session *s);
 
-static int64_t heard_wall_ms(const struct session *s, enum session_loss loss)
+/* Until when all came.  A connection that carries the canary and brings no
+ * notification is silent, whatever else may come. */
+static int64_t heard_wall_ms(const struct session *s)
 {
 	int64_t heard = s->ws != NULL ? ws_heard_ms(s->ws) : 0;
 
-	/* Heartbeats may have come all the while. */
-	if (loss == SESSION_STALL && s->all.since_ms != 0 &&
-	    s->all.since_ms < heard)
-		heard = s->all.since_ms;
+	if (s->all.quiet_ms != 0 && s->note_ms != 0)
+		heard = s->note_ms;
 	if (heard == 0)
 		return 0;
 	return clock_wall_us() / 1000 - (clock_mono_ms() - heard);
@@ -73,10 +73,23 @@ static void look_at_refusal(struct session *s)
 		pace_leave(s->pace, s);
 }
 
+/* Another try after so long; channels and calls are told. */
+static void begin_anew(
+    struct session *s, enum session_loss loss, int64_t wait_ms)
+{
+	int64_t heard_ms = heard_wall_ms(s);
+
+	close_socket(s);
+	s->state = STATE_BACKOFF;
+	loop_timer_set(s->loop, &s->timer, clock_mono_ms() + wait_ms);
+	s->calls->lost(s->arg, loss, heard_ms);
+	subscribe_lost(s);
+	calls_lost(s);
+}
+
 void session_drop(
     struct session *s, const struct fault *why, enum session_loss loss)
 {
-	int64_t heard_ms = heard_wall_ms(s, loss);
 	int64_t wait_ms;
 
 	if (s->state == STATE_BACKOFF || s->state == STATE_FAILED)
@@ -86,15 +99,10 @@ void session_drop(
 		backoff_reset(&s->backoff);
 	wait_ms = backoff_next(&s->backoff);
 	look_at_refusal(s);
-	close_socket(s);
-	s->state = STATE_BACKOFF;
 	s->losses++;
 	log_warn("%s%s; retry in %" PRId64 ".%" PRId64 " s", s->label,
 	    why->text, wait_ms / 1000, wait_ms % 1000 / 100);
-	loop_timer_set(s->loop, &s->timer, clock_mono_ms() + wait_ms);
-	s->calls->lost(s->arg, loss, heard_ms);
-	subscribe_lost(s);
-	calls_lost(s);
+	begin_anew(s, loss, wait_ms);
 }
 
 void session_drop_text(struct session *s, const char *what)
@@ -107,8 +115,10 @@ void session_drop_text(struct session *s, const char *what)
 
 void session_renew(struct session *s, const char *why)
 {
-	if (s->ws != NULL)
-		session_drop_text(s, why);
+	if (s->state != STATE_LIVE)
+		return;
+	log_info("%s%s: %s", s->label, s->peer, why);
+	begin_anew(s, SESSION_DISCONNECT, 0);
 }
 
 static void remark(struct session *s, const char *what, struct json_span text)
@@ -185,7 +195,7 @@ static void ask_login(struct session *s, bool refresh)
 	buf_init(&params, 4096);
 	r = refresh ? auth_refresh_params(&params, s->token.refresh)
 	            : auth_signature_params(&params, s->options->login,
-			  clock_wall_us() / 1000, &fault);
+			  session_exchange_ms(s), &fault);
 	if (r == -1 || buf_str(&params) == NULL)
 		session_drop_text(s, "no memory for a login");
 	else
@@ -200,9 +210,18 @@ static void login(struct session *s)
 	ask_login(s, false);
 }
 
+/* Renews the login, or sees that the answer does not come. */
 static void on_refresh(void *arg)
 {
-	ask_login(arg, true);
+	struct session *s = arg;
+
+	if (s->login_id != 0) {
+		session_drop_text(s, "no answer to the renewal of the login");
+		return;
+	}
+	loop_timer_set(s->loop, &s->refresh,
+	    clock_mono_ms() + s->options->reply_timeout_ms);
+	ask_login(s, true);
 }
 
 static void logged_in(struct session *s, const struct rpc *m)
@@ -215,6 +234,8 @@ static void logged_in(struct session *s, const struct rpc *m)
 		session_drop(s, &fault, SESSION_DISCONNECT);
 		return;
 	}
+	log_debug("%s%s: logged in for %" PRId64 " s", s->label, s->peer,
+	    s->token.expires_s);
 	loop_timer_set(s->loop, &s->refresh,
 	    clock_mono_ms() + auth_refresh_after_ms(&s->token));
 	if (s->state == STATE_LOGIN)
@@ -238,11 +259,13 @@ static bool is_about_login(int64_t code)
 
 static const char *advice(const struct session *s, int64_t code)
 {
+	if (code == ERROR_CREDENTIALS)
+		return ": the client's id or its secret is not the exchange's";
 	if (code != ERROR_RAW_NEEDS_LOGIN)
 		return "";
 	return s->options->login == NULL
-	           ? ": raw channels are for those who log in; use --auth, or "
-	             "--interval 100ms"
+	           ? ": raw channels are for those who log in: use --auth, "
+	             "or 100ms in place of raw"
 	           : ": raw channels are not for this login";
 }
 
@@ -470,7 +493,8 @@ static void connect_now(struct session *s)
 
 	s->state = STATE_CONNECT;
 	s->remarks = 0;
-	s->all = s->tick = (struct watched){0, 0, 0};
+	s->all = s->tick = (struct watched){0, 0};
+	s->note_ms = 0;
 	s->ws = ws_new(s->loop, &s->ws_options, &calls, s, &fault);
 	if (s->ws == NULL)
 		on_closed(s, &fault, true);

@@ -67,6 +67,7 @@ struct session_call {
 	/* m NULL: there is no answer, the session was lost or too slow. */
 	void (*reply)(void *arg, const struct rpc *m);
 	void *arg;
+	bool urgent;               /* before those that are not */
 	struct session_call *next; /* the session's, as what follows */
 	int64_t id;                /* 0: not sent yet */
 	int64_t due_ms;
@@ -85,6 +86,10 @@ struct session_calls {
 	void (*settled)(void *arg);
 	/* The channel was taken off as session_remove() wished. */
 	void (*left)(void *arg, struct session_channel *channel);
+	/* The canary is silent since then (wall clock), and other channels are
+	 * not; it is subscribed anew.  Or NULL. */
+	void (*silent)(
+	    void *arg, struct session_channel *channel, int64_t since_ms);
 	/* The connection is lost (or was never made); another try follows.
 	 * heard_ms: wall clock when the last byte was heard, 0 for none. */
 	void (*lost)(void *arg, enum session_loss loss, int64_t heard_ms);
@@ -123,7 +128,8 @@ bool session_call(struct session *s, struct session_call *call);
 /* Forgets a call: no reply() comes. */
 void session_call_forget(struct session *s, struct session_call *call);
 
-/* Loses the connection now and makes another, as after a stall. */
+/* Ends the connection and makes another one at once: lost() comes, but it is no
+ * loss to be counted. */
 void session_renew(struct session *s, const char *why);
 
 bool session_is_live(const struct session *s);

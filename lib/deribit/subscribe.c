@@ -6,6 +6,10 @@
 
 /* Looks for data within one time-out of the canary. */
 #define LOOKS 5
+/* Doublings of the time-out for a canary that does not come back. */
+#define TRIES_MAX 10
+/* A look that is later than this says that we did not listen. */
+#define LATE_MS 1000
 /* Before what was refused for the moment is asked for again. */
 #define TRANSIENT_MS 1000
 
@@ -104,6 +108,9 @@ void session_again(struct session *s, struct session_channel *c)
 
 void session_canary(struct session *s, struct session_channel *c)
 {
+	if (c == s->canary)
+		return;
+	s->tick = (struct watched){s->canary_notes, clock_mono_ms()};
 	s->canary = c;
 	s->canary_len = c != NULL ? strlen(c->name) : 0;
 }
@@ -172,7 +179,7 @@ static bool has(const struct session *s, enum session_channel_state state)
 static void change_now(struct session *s, bool leaves)
 {
 	int64_t now_ms = clock_mono_ms();
-	int64_t wait_ms = pace_subscribe(s->pace, now_ms);
+	int64_t wait_ms = pace_subscribe(s->pace, s, now_ms);
 	int r;
 
 	if (wait_ms > 0) {
@@ -189,9 +196,18 @@ static void change_now(struct session *s, bool leaves)
 		return;
 	}
 	*(leaves ? &s->unsubscribe_id : &s->subscribe_id) = s->next_id;
+	s->left_last = leaves;
 	s->change_due_ms = now_ms + s->options->reply_timeout_ms;
 	change_at(s, s->change_due_ms);
 	session_send(s);
+}
+
+/* By turns, when there are both: many that leave are not to keep a new one
+ * waiting, nor the other way round. */
+static bool leaves_next(const struct session *s)
+{
+	return has(s, CHANNEL_LEAVES) &&
+	       !(s->left_last && has(s, CHANNEL_WAITS));
 }
 
 static void on_change(void *arg)
@@ -204,11 +220,14 @@ static void on_change(void *arg)
 		session_drop_text(s, s->subscribe_id != 0
 					 ? "no answer to subscribe"
 					 : "no answer to unsubscribe");
-	} else if (has(s, CHANNEL_LEAVES)) {
-		change_now(s, true);
-	} else if (has(s, CHANNEL_WAITS)) {
-		change_now(s, false);
-	} else if (!s->settled) {
+		return;
+	}
+	if (has(s, CHANNEL_LEAVES) || has(s, CHANNEL_WAITS)) {
+		change_now(s, leaves_next(s));
+		return;
+	}
+	pace_leave(s->pace, s);
+	if (!s->settled) {
 		s->settled = true;
 		s->was_live = true;
 		s->calls->settled(s->arg);
@@ -225,8 +244,10 @@ static void take_name(struct session *s, struct json_span name, int64_t now_ms)
 		return;
 	set_state(s, c, CHANNEL_LIVE);
 	if (c == s->canary) {
-		s->tick = (struct watched){s->canary_notes, now_ms, now_ms};
-		s->all = (struct watched){s->notes, now_ms, now_ms};
+		s->tick = (struct watched){s->canary_notes, now_ms};
+		/* To ask for it again is no sign of life. */
+		if (s->all.quiet_ms == 0)
+			s->all = (struct watched){s->notes, now_ms};
 	}
 	s->calls->acknowledged(s->arg, c);
 }
@@ -336,10 +357,36 @@ static bool is_quiet(
 {
 	if (w->seen != count) {
 		w->seen = count;
-		w->since_ms = w->quiet_ms;
 		w->quiet_ms = now_ms;
 	}
 	return now_ms - w->quiet_ms >= timeout_ms;
+}
+
+/* What was not heard while nobody listened (the process was stopped, say) is no
+ * silence. */
+static void forgive(struct session *s, int64_t now_ms, int64_t every_ms)
+{
+	int64_t late_ms = now_ms - s->looked_ms - every_ms;
+
+	if (s->looked_ms == 0 || late_ms < LATE_MS)
+		return;
+	s->all.quiet_ms += late_ms;
+	s->tick.quiet_ms += late_ms;
+}
+
+/* The canary alone. */
+static void again_silent(struct session *s, int64_t now_ms, int64_t every_ms)
+{
+	struct session_channel *c = s->canary;
+	int64_t silent_ms = now_ms - s->tick.quiet_ms + every_ms;
+
+	log_info("%s%s: %s is silent; subscribing to it again", s->label,
+	    s->peer, c->name);
+	if (s->canary_tries < TRIES_MAX)
+		s->canary_tries++;
+	if (s->calls->silent != NULL)
+		s->calls->silent(s->arg, c, clock_wall_us() / 1000 - silent_ms);
+	session_again(s, c);
 }
 
 /* A socket that carries the canary hears something every second. */
@@ -348,21 +395,26 @@ static void on_look(void *arg)
 	struct session *s = arg;
 	int64_t now_ms = clock_mono_ms();
 	int64_t timeout_ms = s->options->canary_timeout_ms;
+	int64_t every_ms = timeout_ms / LOOKS + 1;
 	struct fault fault;
 
-	loop_timer_set(s->loop, &s->look, now_ms + timeout_ms / LOOKS + 1);
-	if (s->canary == NULL || s->canary->state != CHANNEL_LIVE)
+	loop_timer_set(s->loop, &s->look, now_ms + every_ms);
+	if (s->canary == NULL || s->all.quiet_ms == 0)
 		return;
+	forgive(s, now_ms, every_ms);
+	s->looked_ms = now_ms;
+	if (s->tick.seen != s->canary_notes)
+		s->canary_tries = 0;
 	if (is_quiet(&s->all, s->notes, now_ms, timeout_ms)) {
 		fault_set(&fault, EX_UNAVAILABLE,
 		    "%s: connection lost: no index tick nor anything else for "
 		    "%" PRId64 ".%" PRId64 " s",
 		    s->peer, timeout_ms / 1000, timeout_ms % 1000 / 100);
 		session_drop(s, &fault, SESSION_STALL);
-	} else if (is_quiet(&s->tick, s->canary_notes, now_ms, timeout_ms)) {
-		log_info("%s%s: %s is silent; subscribing to it again",
-		    s->label, s->peer, s->canary->name);
-		session_again(s, s->canary);
+	} else if (s->canary->state == CHANNEL_LIVE &&
+		   is_quiet(&s->tick, s->canary_notes, now_ms,
+		       timeout_ms << s->canary_tries)) {
+		again_silent(s, now_ms, every_ms);
 	}
 }
 
@@ -379,6 +431,8 @@ void subscribe_init(struct session *s)
 void subscribe_begin(struct session *s)
 {
 	s->notes = s->canary_notes = 0;
+	s->canary_tries = 0;
+	s->looked_ms = 0;
 	change_at(s, clock_mono_ms());
 	if (s->options->canary_timeout_ms > 0)
 		loop_timer_set(s->loop, &s->look, clock_mono_ms());

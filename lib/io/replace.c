@@ -89,13 +89,13 @@ int replace_file(const char *path, const char *text, size_t len, mode_t mode,
 	snprintf(beside, sizeof(beside), "%s" SUFFIX, path);
 	fd = mkstemp(beside);
 	if (fd == -1)
-		return fault_errno(fault, EX_CANTCREAT, "%s", beside);
+		return fault_errno(fault, EX_CANTCREAT, "%s", path);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	result = content_write(fd, text, len, mode);
 	if (result == -1)
-		fault_errno(fault, EX_IOERR, "%s", beside);
+		fault_errno(fault, EX_IOERR, "%s", path);
 	if (close(fd) == -1 && result == 0)
-		result = fault_errno(fault, EX_IOERR, "%s", beside);
+		result = fault_errno(fault, EX_IOERR, "%s", path);
 	if (result == 0 && rename(beside, path) == -1)
 		result = fault_errno(fault, EX_CANTCREAT, "%s", path);
 	if (result == -1)

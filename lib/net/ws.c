@@ -156,6 +156,7 @@ static size_t receive(struct ws *ws, void *p, size_t size)
 	n = stream_recv(ws->stream, p, size, &why);
 	if (n > 0) {
 		ws->received += (size_t)n;
+		ws->heard_ms = clock_mono_ms();
 		ws->budget -= (size_t)n < ws->budget ? (size_t)n : ws->budget;
 		return (size_t)n;
 	}
@@ -321,16 +322,12 @@ static void end_cut(struct ws *ws)
 
 static void take_turn(struct ws *ws)
 {
-	uint64_t before = ws->received;
-
 	ws->budget = TURN_MAX;
 	ws->more = false;
 	if (ws->state == WS_UPGRADE)
 		read_response(ws);
 	if (!is_over(ws) && ws->frames != NULL)
 		read_frames(ws);
-	if (ws->received != before)
-		ws->heard_ms = clock_mono_ms();
 	if (!is_over(ws) && ws->cut)
 		end_cut(ws);
 	if (is_over(ws))

@@ -2,11 +2,14 @@
  * What the files of the collector share; nobody else includes it.
  *
  *	collector.c	its life, the output
- *	feeds.c		sessions, which channel is on which, what a loss costs
+ *	feeds.c		what becomes of sessions and channels, what a loss costs
+ *	connect.c	connections, and which channel is on which
+ *	place.c		in which order channels are put on sessions
  *	rotate.c	what feeds need now and then
  *	sources.c	channels and instruments, and what records of them begin
  *			with
- *	intake.c	a notification to records in the queue
+ *	intake.c	a notification to records
+ *	queue.c		records and gaps to the queue
  *	changes.c	incremental books, whose changes are a chain
  *	trades.c	trades in order, each once; holes that are fetched
  *	sweep.c		what a market traded in a time, asked for
@@ -40,8 +43,12 @@
 /* How many names a sentence holds. */
 #define NAMES_SAID 10
 
-/* The most rows of trades that a call brings. */
-#define SWEEP_ROWS 1000
+/* What a subscription begins with comes within it: states that the other feed
+ * of the channel does not get. */
+#define PLACE_GREETING_MS 2000
+
+/* Of what the service manager is told. */
+#define STATUS_SIZE 1100
 
 struct source;
 struct feed;
@@ -53,8 +60,13 @@ struct place {
 	struct feed *feed; /* NULL: on none */
 	bool live;         /* its data count */
 	bool early;        /* they came before the acknowledgement */
-	int64_t live_ms;   /* monotonic: since when */
-	struct book book;  /* of an incremental book: what it brought */
+	unsigned tries;    /* subscribed anew since its last data */
+	int64_t since_ms;  /* our clock: live since */
+	/* Monotonic: live since; the last data (or live since); the last but
+	 * those with which a subscription begins; since when the other place
+	 * has some that this one lacks, 0: it has not. */
+	int64_t live_ms, spoke_ms, told_ms, behind_ms;
+	struct book book; /* of an incremental book: what it brought */
 };
 
 /* A channel. */
@@ -77,6 +89,8 @@ struct source {
 	unsigned refusals;  /* in a row */
 	const char *reason; /* of the loss; static */
 	struct gap cut, overflow;
+	/* By our clock: until when each place was well, when it was last. */
+	int64_t ended_ms[COLLECTOR_SIDES];
 	/* Of an incremental book: what was passed on; when last, our clock;
 	 * since when (monotonic) no place goes on from there. */
 	struct book_line line;
@@ -85,10 +99,8 @@ struct source {
 	struct merge *merge; /* or NULL: one place suffices */
 	int64_t merge_ms;    /* since when something is held there */
 	int64_t expect_ms;   /* it speaks at least so often; 0: nobody knows */
-	int64_t patience_ms; /* as that, more after each new subscription */
-	int64_t heard_ms;    /* monotonic, if it is expected to speak */
-	int64_t suspect_ms;  /* by our clock: its data may be missing since */
 	struct sweep *sweep; /* of trades */
+	int64_t audited_ms;  /* by the last run: sweep_audited_ms() */
 };
 
 /* Why an instrument is followed no more. */
@@ -120,9 +132,11 @@ struct instrument {
 	bool holed;
 	struct instrument *next_hole;
 	int64_t hole_ms; /* monotonic: since when, or since the last progress */
-	int64_t found_ms; /* monotonic: when it was found */
-	int64_t due_ms;   /* monotonic: when it is asked for */
+	int64_t found_ms;   /* monotonic: when it was found */
+	uint64_t sure_pass; /* of its sweep: that tells what came before */
+	int64_t due_ms;     /* monotonic: when it is asked for */
 	unsigned tries;
+	bool looked; /* its market was, for its sake */
 	struct session_call call;
 	struct collector *c;
 	int64_t traded_ms; /* the exchange's time of its last trade */
@@ -144,11 +158,12 @@ struct feed {
 	bool settled; /* at least once */
 	/* What was said of its channels since it was lost. */
 	bool said;
-	size_t said_n, said_live;
+	size_t said_missing;
 	int64_t settled_ms;  /* monotonic: the last time */
 	struct feed *heir;   /* takes over; or NULL */
 	struct place canary; /* its source is NULL */
 	int64_t born_ms;
+	int64_t canary_ms; /* when one that was refused is asked for again */
 };
 
 struct pair {
@@ -168,13 +183,17 @@ struct collector {
 	struct loop_timer tick;  /* what is due now and then */
 	struct loop_timer retry; /* of an output without room */
 	int64_t started_ms, drain_by_ms, rerank_ms;
+	/* Monotonic: the last tick, for what may be coarse; feeds_tick()'s. */
+	int64_t tick_ms, feeds_ms;
 	bool started;
 	bool blocked;
 	bool waits_for_room;
 	bool maintenance; /* the exchange said so */
-	bool sample;      /* the next message shows the lag */
+	bool sample;      /* the next message with a time shows the lag */
 	bool overflowing;
-	bool stopping; /* no more input; drains */
+	bool notes_missing; /* in a recording of frames */
+	bool stopping;      /* no more input; drains */
+	int64_t stopped_ms; /* by our clock */
 	bool ended;
 	bool begun; /* every feed was settled once */
 	struct fault why;
@@ -206,8 +225,6 @@ struct collector {
 	int64_t last_us;   /* received_at of the last record */
 	int64_t replay_us; /* received_at of a recording; 0: the clock's */
 
-	int64_t page[SWEEP_ROWS]; /* times of the rows of a page */
-
 	uint64_t messages, records, gap_records, dropped, repeated, filtered;
 	uint64_t repaired, held, resyncs;
 	uint64_t received_gone, losses_gone; /* of sessions that are no more */
@@ -216,18 +233,26 @@ struct collector {
 	/* frames.c: the recording that is played */
 	struct ndjson from;
 	struct loop_watch from_watch;
+	bool from_polled;
 	const char *from_name; /* NULL: the exchange is listened to */
 	uint64_t bad_lines;
 
 	/* keep.c, metrics.c */
 	struct buf state;
-	bool state_waits, state_failed, metrics_failed, ready;
+	bool state_waits, state_failed, metrics_failed, ready, ready_told;
+	bool state_there;    /* a file of ours: the next run begins with it */
+	bool former;         /* it names channels that are no more */
 	uint64_t state_mark; /* bytes written when the state is true */
 	int64_t state_due_ms, metrics_due_ms, success_due_ms, watchdog_due_ms;
 	int64_t watchdog_ms;
-	int64_t saved_ms; /* of the state that was read; our clock */
 	uint64_t messages_seen;
-	int64_t message_ms, success_ms, lag_ms;
+	int64_t message_ms, success_ms;
+	/* The least lag since the metrics were written; there was one. */
+	int64_t lag_least_ms;
+	bool lag_seen, lag_known;
+	int64_t lag_ms;
+	uint64_t written_seen;
+	char status[STATUS_SIZE]; /* that the service manager was told */
 };
 
 /* ------------------------------------------------------------ collector.c */
@@ -249,6 +274,8 @@ int64_t collector_wall_ms(void);
 
 /* --------------------------------------------------------------- feeds.c */
 
+extern const struct session_calls feeds_calls;
+
 /* Makes as many feeds as the sources there are need, and places them. */
 int feeds_start(struct collector *c, struct fault *fault);
 void feeds_free(struct collector *c);
@@ -262,6 +289,10 @@ int feeds_new(struct collector *c, unsigned side, struct fault *fault);
 void feeds_put(struct source *s, struct feed *f);
 void feeds_end(struct feed *f);
 
+/* Its canary: a channel of its own, or the index if that is one of its sources.
+ */
+void feeds_canary(struct feed *f);
+
 /* The place brings nothing more. */
 void feeds_place_lost(
     struct collector *c, struct place *p, const char *reason, int64_t heard_ms);
@@ -269,8 +300,18 @@ void feeds_place_lost(
 /* Data flow again: the hole, if there is one, ends. */
 void feeds_back(struct collector *c, struct source *s);
 
-/* Subscribes to a channel anew: something of it may be missing since then (our
- * clock, ms). */
+/* Data came on this place. */
+static inline void place_spoke(struct place *p, int64_t tick_ms)
+{
+	p->spoke_ms = tick_ms;
+	p->tries = 0;
+	if (tick_ms - p->live_ms > PLACE_GREETING_MS)
+		p->told_ms = tick_ms;
+}
+
+/* Subscribes to a channel anew, on one place or on all: something of it may be
+ * missing since then (our clock, ms). */
+void feeds_place_again(struct collector *c, struct place *p, int64_t since_ms);
 void feeds_again(struct collector *c, struct source *s, int64_t since_ms);
 
 /* Takes it off: it had something to say until then (our clock), and is gone
@@ -294,6 +335,10 @@ void feeds_holes(struct collector *c);
 /* How many wanted channels there are, and how many of them live. */
 size_t feeds_wanted(const struct collector *c, size_t *live);
 
+/* The same, and the names of the first of those that do not: "" or a list. */
+size_t feeds_missing(
+    const struct collector *c, size_t *live, char *out, size_t size);
+
 /* -------------------------------------------------------------- sources.c */
 
 /* The source of a channel's name, made if it is new.  NULL with *fault. */
@@ -314,6 +359,12 @@ void instrument_free(struct instrument *i);
 /* What records of a source begin with when its data name the instrument. */
 const struct record_head *instrument_head(
     struct instrument *i, const struct source *s, struct fault *fault);
+
+/* ---------------------------------------------------------------- place.c */
+
+/* All sources in the order in which they are placed; the caller frees the
+ * array. NULL: no memory. */
+struct source **place_order(const struct collector *c);
 
 /* --------------------------------------------------------------- intake.c */
 
@@ -339,13 +390,6 @@ int intake_notification(
 int intake_instrument(struct collector *c, struct source *s, struct datum *d,
     struct instrument **i, struct fault *fault);
 
-/* A reply that brought data, for a recording of frames; m may be NULL. */
-void intake_reply(struct collector *c, struct source *s, const struct rpc *m);
-
-/* Writes a frame as it came. */
-void intake_raw(struct collector *c, struct source *s, const struct feed *f,
-    const char *text, size_t len);
-
 /* The data of a channel, whoever brought them, to records. */
 int intake_data(struct collector *c, struct source *s, struct json_value data,
     struct fault *fault);
@@ -355,11 +399,18 @@ void intake_write(struct collector *c, struct source *s,
     const struct record_head *head, struct json_span text, bool repaired);
 
 /* Writes a line as it stands; s NULL: it concerns no source. */
-void intake_line(
+int intake_line(
     struct collector *c, struct source *s, const char *line, size_t len);
 
 /* Writes what the merging of two feeds lets go. */
 void intake_merged(struct collector *c, struct source *s);
+
+/* Room for a record in the queue, or NULL and it is counted as lost; takes what
+ * was written there; counts what has no room. */
+char *queue_room(struct collector *c, struct source *s, size_t n);
+void queue_commit(
+    struct collector *c, struct source *s, const char *p, size_t n);
+void queue_overflow(struct collector *c, struct source *s);
 
 /* The time for the next record: strictly later than the last. */
 int64_t intake_stamp(struct collector *c);
@@ -419,12 +470,22 @@ void sweep_tick(struct sweep *w, int64_t now_ms);
 bool sweep_runs(const struct sweep *w);
 /* Since when (our clock, ms) it is to fill. */
 int64_t sweep_lost_ms(const struct sweep *w);
-/* Also while it is only an audit. */
+/* Until when (the exchange's clock, ms) trades were compared; 0: never. */
+int64_t sweep_audited_ms(const struct sweep *w);
+/* Whether it searches for the beginnings of instruments. */
 bool sweep_collects(const struct sweep *w);
-/* Whether trades of this time (the exchange's, ms) may be asked for still. */
-bool sweep_reaches(const struct sweep *w, int64_t timestamp_ms);
-/* A trade was received, of this time by the exchange. */
+/* Whether anything is being asked for. */
+bool sweep_asks(const struct sweep *w);
+/* The channel is taken off: what it may have missed is looked for once more. */
+void sweep_last(struct sweep *w);
+/* An instrument waits to know what came before its first trade. */
+void sweep_want(struct sweep *w);
+/* The channel was acknowledged: what is made from now on is ours. */
+void sweep_live(struct sweep *w);
+/* It sent a trade of this time by the exchange. */
 void sweep_note(struct sweep *w, int64_t timestamp_ms);
+/* Whether trades of this time may come as rows still. */
+bool sweep_recalls(const struct sweep *w, int64_t timestamp_ms);
 
 /* At the end: the hole that it was to fill stays open. */
 void sweep_stop(struct sweep *w);
@@ -457,6 +518,8 @@ void depth_free(struct collector *c);
 
 /* Reads the state file, if there is one. */
 int keep_read(struct collector *c, struct fault *fault);
+/* Whether holes that are open at the end are the next run's: not told now. */
+bool keep_carries(const struct collector *c);
 void keep_tick(struct collector *c, int64_t now_ms);
 /* At the end, when all is written. */
 void keep_last(struct collector *c);
@@ -464,11 +527,32 @@ void keep_free(struct collector *c);
 
 /* --------------------------------------------------------------- frames.c */
 
+/* Writes a frame as it came. */
+void intake_raw(struct collector *c, struct source *s, const struct feed *f,
+    const char *text, size_t len);
+
+/* A reply that brought data, for a recording of frames; m may be NULL.  Of a
+ * search: the time of the trades that it took, the exchange's clock; else 0. */
+void intake_reply(struct collector *c, struct source *s, const struct rpc *m,
+    int64_t from_ms, int64_t to_ms);
+
+/* For a recording: which trades are wanted, and which are known at the
+ * beginning; what is before the first trade that came is before our time; up to
+ * which trade of an instrument, or of all, nothing is to be expected. */
+void frames_begin(struct collector *c);
+void frames_begun(struct collector *c, const struct instrument *i);
+void frames_known(struct collector *c, const struct instrument *i);
+void frames_known_all(struct collector *c);
+
 void frames_tick(struct collector *c);
+/* -1 with *fault: lines were left out. */
+int frames_result(const struct collector *c, struct fault *fault);
 
 /* -------------------------------------------------------------- metrics.c */
 
 void metrics_write(struct collector *c);
 void manager_tick(struct collector *c, int64_t now_ms);
+/* No more is read. */
+void manager_stopping(void);
 
 #endif

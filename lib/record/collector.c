@@ -149,12 +149,22 @@ static void tick_spool(struct collector *c, int64_t now_ms)
 		collector_end(c, &fault);
 }
 
+static void tick_exchange(struct collector *c, int64_t now_ms)
+{
+	tick_sweeps(c, now_ms);
+	trades_tick(c, now_ms);
+	feeds_tick(c, now_ms);
+	life_tick(c, now_ms);
+	depth_tick(c, now_ms);
+}
+
 static void on_tick(void *arg)
 {
 	struct collector *c = arg;
 	int64_t now_ms = collector_now_ms();
 
 	loop_timer_set(c->loop, &c->tick, now_ms + TICK_MS);
+	c->tick_ms = now_ms;
 	tick_spool(c, now_ms);
 	if (c->ended)
 		return;
@@ -168,12 +178,10 @@ static void on_tick(void *arg)
 		collector_stop(c);
 		return;
 	}
-	frames_tick(c);
-	tick_sweeps(c, now_ms);
-	trades_tick(c, now_ms);
-	feeds_tick(c, now_ms);
-	life_tick(c, now_ms);
-	depth_tick(c, now_ms);
+	if (c->from_name != NULL)
+		frames_tick(c);
+	else
+		tick_exchange(c, now_ms);
 	keep_tick(c, now_ms);
 	c->sample = true;
 }
@@ -214,6 +222,7 @@ struct collector *collector_new(struct loop *loop, struct out *out,
 	}
 	c->loop = loop;
 	c->out = out;
+	c->tick_ms = collector_now_ms();
 	c->options = *options;
 	if (c->options.redundancy < 1)
 		c->options.redundancy = 1;
@@ -351,9 +360,10 @@ int collector_start(struct collector *c, struct fault *fault)
 {
 	size_t live;
 
+	c->started_ms = collector_now_ms();
 	if (c->from_name != NULL) {
 		c->started = true;
-		loop_timer_set(c->loop, &c->tick, collector_now_ms());
+		loop_timer_set(c->loop, &c->tick, c->started_ms);
 		return 0;
 	}
 	if (feeds_wanted(c, &live) == 0 && c->depth == NULL)
@@ -363,10 +373,22 @@ int collector_start(struct collector *c, struct fault *fault)
 	if (life_start(c, fault) == -1 || keep_read(c, fault) == -1 ||
 	    feeds_start(c, fault) == -1)
 		return -1;
+	frames_begin(c);
 	c->started = true;
-	c->started_ms = collector_now_ms();
+	c->sample = true;
 	loop_timer_set(c->loop, &c->tick, c->started_ms + TICK_MS);
 	return 0;
+}
+
+/* What waits for another feed, or for the exchange, waits no longer. */
+static void stop_source(struct collector *c, struct source *s)
+{
+	if (s->merge != NULL && merge_waiting(s->merge)) {
+		merge_settle(s->merge);
+		intake_merged(c, s);
+	}
+	if (s->sweep != NULL)
+		sweep_stop(s->sweep);
 }
 
 void collector_stop(struct collector *c)
@@ -375,15 +397,12 @@ void collector_stop(struct collector *c)
 
 	if (c->stopping)
 		return;
+	c->stopped_ms = collector_wall_ms();
 	for (i = 0; i < c->sources; i++)
-		if (c->source[i]->sweep != NULL)
-			sweep_stop(c->source[i]->sweep);
+		stop_source(c, c->source[i]);
 	trades_flush(c);
-	for (i = 0; i < c->feeds; i++) {
-		c->received_gone += session_received(c->feed[i]->session);
-		c->losses_gone += session_losses(c->feed[i]->session);
-	}
 	feeds_holes(c);
+	manager_stopping();
 	c->stopping = true;
 	c->drain_by_ms = collector_now_ms() + DRAIN_MS;
 	feeds_free(c);
@@ -392,5 +411,5 @@ void collector_stop(struct collector *c)
 int collector_result(const struct collector *c, struct fault *fault)
 {
 	*fault = c->why;
-	return c->why.text[0] == '\0' ? 0 : -1;
+	return c->why.text[0] == '\0' ? frames_result(c, fault) : -1;
 }

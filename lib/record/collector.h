@@ -81,7 +81,7 @@ void collector_stop(struct collector *c);
 /* After the loop: 0, or -1 with *fault, why it ended. */
 int collector_result(const struct collector *c, struct fault *fault);
 
-/* Logs what was received, written and lost so far. */
-void collector_report(const struct collector *c);
+/* Logs what was received, written and lost so far, and writes the metrics. */
+void collector_report(struct collector *c);
 
 #endif

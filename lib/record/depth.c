@@ -196,7 +196,7 @@ static void on_reply(void *arg, const struct rpc *m)
 		return;
 	}
 	e->tries = 0;
-	intake_reply(d->c, d->source, m);
+	intake_reply(d->c, d->source, m, 0, 0);
 	depth_take(d->c, d->source, m->result);
 }
 
@@ -206,8 +206,9 @@ static void say_slow(struct depth *d)
 
 	if (!d->slow && needed_ms > d->c->options.depth_ms)
 		log_warn("%zu order books at %d calls a second take %" PRId64
-			 " s, more than --depth-interval",
-		    d->n, CALLS_A_SECOND, needed_ms / 1000);
+			 ".%" PRId64 " s, more than --depth-interval",
+		    d->n, CALLS_A_SECOND, needed_ms / 1000,
+		    needed_ms % 1000 / 100);
 	d->slow = needed_ms > d->c->options.depth_ms;
 }
 

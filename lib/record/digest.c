@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/num.h"
 #include "base/swar.h"
 #include "base/utf8.h"
 
@@ -193,10 +194,34 @@ static uint64_t digest_value(struct json *j)
 	return digest_end(&d);
 }
 
-uint64_t digest_data(struct json_span data)
+static int64_t find_stamp(struct json_span data)
+{
+	struct json_value value;
+	struct json_span key;
+	int64_t stamp = 0;
+	struct json j;
+
+	json_init(&j, data.p, data.len);
+	if (json_peek(&j) == JSON_ARRAY &&
+	    (json_array_begin(&j) == -1 || json_array_next(&j) != 1))
+		return 0;
+	if (json_peek(&j) != JSON_OBJECT || json_object_begin(&j) == -1)
+		return 0;
+	while (json_object_next(&j, &key) == 1 && json_value(&j, &value) == 0)
+		if (value.type == JSON_NUMBER && json_span_is(key, "timestamp"))
+			return num_int64(value.text.p, value.text.len,
+				   &stamp) == NUM_OK
+			           ? stamp
+			           : 0;
+	return 0;
+}
+
+uint64_t digest_data(struct json_span data, int64_t *stamp)
 {
 	struct json j;
 
+	if (stamp != NULL)
+		*stamp = find_stamp(data);
 	json_init(&j, data.p, data.len);
 	return digest_value(&j);
 }

@@ -12,7 +12,9 @@
 #include "io/json.h"
 
 /* The digest of a value that the scanner accepted; of another text it is that
- * of what comes before the error. */
-uint64_t digest_data(struct json_span data);
+ * of what comes before the error.  *stamp, unless it is NULL: the integer that
+ * is its member timestamp, or that of the first object in it if it is an array;
+ * 0: there is none. */
+uint64_t digest_data(struct json_span data, int64_t *stamp);
 
 #endif

@@ -6,12 +6,13 @@
 #include "base/log.h"
 #include "record/collect.h"
 
-/* Places a session begins with: so that listings find room on it. */
-#define PLACES_FIRST 460
 /* Before a channel that was refused is asked for again: one that was listed a
  * moment ago may not be open yet.  Twice as long each time. */
 #define REFUSED_MS 1000
 #define REFUSED_DOUBLINGS 5
+#define CANARY_MS 30000
+/* As long as that a connection that is well may be silent. */
+#define LATELY_MS 2000
 /* The record of a hole that may never end tells so much of it. */
 #define PIECE_MS 3600000
 
@@ -51,41 +52,114 @@ static void place_live(struct collector *c, struct place *p)
 	if (p->live)
 		return;
 	p->live = true;
-	p->live_ms = collector_now_ms();
+	p->since_ms = collector_wall_ms();
+	p->live_ms = p->spoke_ms = collector_now_ms();
+	p->behind_ms = 0;
 	p->early = false;
 	s->live++;
 	s->begun = true;
-	s->refused_ms = 0;
 	s->refusals = 0;
-	if (s->expect_ms > 0)
-		s->heard_ms = collector_now_ms();
 	if (s->merge != NULL)
 		merge_join(s->merge, p->feed->side);
 	/* The hole of an incremental book ends with its snapshot. */
 	if (s->channel.id != CHANNEL_BOOK_CHANGE)
 		feeds_back(c, s);
+	if (s->sweep != NULL)
+		sweep_live(s->sweep);
+}
+
+/* Until when a place brought all that there was.  What ends by itself was well
+ * until then, if it was heard from lately: every connection speaks each second.
+ */
+static int64_t well_until(const char *reason, int64_t heard_ms)
+{
+	int64_t now_ms = collector_wall_ms();
+
+	if (heard_ms == 0 || (strcmp(reason, "disconnect") == 0 &&
+				 now_ms - heard_ms <= LATELY_MS))
+		return now_ms;
+	return heard_ms;
+}
+
+/* The other place lives, but did not all the time: what this one, as is known
+ * now, did not bring either is a hole. */
+static void look_back(struct collector *c, struct source *s, unsigned side,
+    int64_t from_ms, const char *reason)
+{
+	const struct place *other = &s->place[!side];
+
+	if (s->ended_ms[!side] > from_ms)
+		from_ms = s->ended_ms[!side];
+	if (!other->live || other->since_ms <= from_ms || s->lost_ms != 0 ||
+	    !s->carried)
+		return;
+	s->reason = reason;
+	if (s->sweep != NULL) {
+		sweep_begin(s->sweep, from_ms);
+		return;
+	}
+	s->lost_ms = from_ms;
+	feeds_hole(c, s, other->since_ms, false);
+	s->lost_ms = 0;
+}
+
+/* Nothing of the source comes any more: since when. */
+static int64_t lost_since(const struct source *s, unsigned side)
+{
+	int64_t from_ms = s->ended_ms[side], other_ms = s->ended_ms[!side];
+
+	/* The other place was lost first, and well for longer. */
+	if (other_ms > from_ms && s->place[!side].since_ms <= from_ms)
+		return other_ms;
+	return from_ms;
+}
+
+/* Whether the other place goes on with what there is. */
+static bool goes_on(const struct source *s, unsigned side)
+{
+	const struct place *other = &s->place[!side];
+
+	if (s->channel.id == CHANNEL_BOOK_CHANGE)
+		return other->book.valid;
+	return other->live || other->early;
+}
+
+static void leave_merge(
+    struct collector *c, struct source *s, unsigned side, int64_t well_ms)
+{
+	const struct place *other = &s->place[!side];
+
+	if (s->merge == NULL)
+		return;
+	merge_leave(s->merge, side,
+	    other->live && other->since_ms <= well_ms - PLACE_GREETING_MS);
+	intake_merged(c, s);
 }
 
 void feeds_place_lost(
     struct collector *c, struct place *p, const char *reason, int64_t heard_ms)
 {
 	struct source *s = p->source;
+	unsigned side = (unsigned)(p - s->place);
+	int64_t well_ms = well_until(reason, heard_ms);
 
 	if (!p->live && !p->early)
 		return;
+	s->ended_ms[side] = heard_ms != 0 ? heard_ms : collector_wall_ms();
 	if (p->live)
 		s->live--;
 	p->live = p->early = false;
 	changes_lost(p);
-	if (s->merge != NULL) {
-		merge_leave(s->merge, p->feed->side);
-		intake_merged(c, s);
+	leave_merge(c, s, side, well_ms);
+	if (goes_on(s, side)) {
+		look_back(c, s, side, well_ms, reason);
+		return;
 	}
 	/* Lost before, and not confirmed since: one hole. */
-	if (s->live > 0 || s->lost_ms != 0 || !s->carried)
+	if (s->lost_ms != 0 || !s->carried)
 		return;
 	s->reason = reason;
-	s->lost_ms = heard_ms != 0 ? heard_ms : collector_wall_ms();
+	s->lost_ms = lost_since(s, side);
 }
 
 /* ------------------------------------------------ what sessions tell us */
@@ -140,10 +214,24 @@ static bool is_on(const struct source *s, const struct feed *f)
 	return f == NULL || s->place[f->side].feed == f;
 }
 
-/* The wanted channels of a feed (NULL: of all), how many of them live, and the
- * names of those that do not. */
+/* It was listed a moment ago: nobody has answered yet. */
+static bool is_pending(const struct source *s)
+{
+	unsigned side;
+
+	for (side = 0; side < COLLECTOR_SIDES; side++)
+		if (s->place[side].feed != NULL &&
+		    s->place[side].channel.state != CHANNEL_WAITS &&
+		    s->place[side].channel.state != CHANNEL_ASKED)
+			return false;
+	return true;
+}
+
+/* The wanted channels of a feed (NULL: of all, those that nobody has answered
+ * yet among them or not), how many of them live, and the names of those that do
+ * not. */
 static size_t count_live(const struct collector *c, const struct feed *f,
-    size_t *live, char *out, size_t size)
+    bool pending, size_t *live, char *out, size_t size)
 {
 	size_t i, n = 0, said = 0, used = 0;
 
@@ -152,7 +240,8 @@ static size_t count_live(const struct collector *c, const struct feed *f,
 	for (i = 0; i < c->sources; i++) {
 		const struct source *s = c->source[i];
 
-		if (!s->wanted || !s->carried || !is_on(s, f))
+		if (!s->wanted || !s->carried || !is_on(s, f) ||
+		    (f == NULL && !pending && is_pending(s)))
 			continue;
 		n++;
 		if (f != NULL ? s->place[f->side].live : s->live > 0) {
@@ -170,13 +259,19 @@ static size_t count_live(const struct collector *c, const struct feed *f,
 	return n;
 }
 
+size_t feeds_missing(
+    const struct collector *c, size_t *live, char *out, size_t size)
+{
+	return count_live(c, NULL, true, live, out, size);
+}
+
 static void say_subscribed(const struct collector *c, const struct feed *f)
 {
 	const char *label = f != NULL ? f->label : "";
 	char names[900];
 	size_t live, n;
 
-	n = count_live(c, f, &live, names, sizeof(names));
+	n = count_live(c, f, false, &live, names, sizeof(names));
 	if (n == 0)
 		return;
 	if (live == n)
@@ -188,16 +283,15 @@ static void say_subscribed(const struct collector *c, const struct feed *f)
 }
 
 /* Whether there is something to say: a channel that was subscribed anew is no
- * news. */
+ * news, and one that was listed has been said. */
 static bool is_news(const struct collector *c, struct feed *f)
 {
 	char names[900];
-	size_t live, n = count_live(c, f, &live, names, sizeof(names));
-	bool news = !f->said || n != f->said_n || live != f->said_live;
+	size_t live, n = count_live(c, f, false, &live, names, sizeof(names));
+	bool news = !f->said || n - live != f->said_missing;
 
 	f->said = true;
-	f->said_n = n;
-	f->said_live = live;
+	f->said_missing = n - live;
 	return news;
 }
 
@@ -209,7 +303,7 @@ static void begin_live(struct collector *c)
 	size_t live, n;
 
 	c->begun = true;
-	n = count_live(c, NULL, &live, names, sizeof(names));
+	n = count_live(c, NULL, false, &live, names, sizeof(names));
 	if (live > 0 || n == 0) {
 		say_subscribed(c, NULL);
 		return;
@@ -250,6 +344,8 @@ static void look_for_refused(struct feed *f)
 	bool first;
 	size_t i;
 
+	if (f->canary.channel.state == CHANNEL_REFUSED)
+		f->canary_ms = collector_now_ms() + CANARY_MS;
 	for (i = 0; i < c->sources; i++) {
 		struct source *s = c->source[i];
 
@@ -293,6 +389,18 @@ static void on_left(void *arg, struct session_channel *channel)
 	feeds_place_lost(f->c, p, "disconnect", 0);
 	p->feed = NULL;
 	f->n--;
+	feeds_canary(f);
+}
+
+/* A wanted index is the canary, too. */
+static void on_silent(
+    void *arg, struct session_channel *channel, int64_t since_ms)
+{
+	struct place *p = place_of(channel);
+	struct feed *f = arg;
+
+	if (p->source != NULL && p->live)
+		feeds_place_lost(f->c, p, "stall", since_ms);
 }
 
 static void on_lost(void *arg, enum session_loss loss, int64_t heard_ms)
@@ -319,233 +427,16 @@ static void on_failed(void *arg, const struct fault *why)
 	collector_end(f->c, why);
 }
 
-static const struct session_calls session_calls = {
+const struct session_calls feeds_calls = {
     .notification = on_notification,
     .find = on_find,
     .acknowledged = on_acknowledged,
     .settled = on_settled,
     .left = on_left,
+    .silent = on_silent,
     .lost = on_lost,
     .failed = on_failed,
 };
-
-/* --------------------------------------------------------------- placement */
-
-static int no_memory(struct fault *fault)
-{
-	return fault_set(fault, EX_OSERR, "out of memory");
-}
-
-void feeds_put(struct source *s, struct feed *f)
-{
-	struct place *p = &s->place[f->side];
-
-	memset(p, 0, sizeof(*p));
-	p->channel.name = s->name;
-	p->source = s;
-	p->feed = f;
-	f->n++;
-	session_add(f->session, &p->channel);
-}
-
-/* The one with the most room: neighbours in the list of strikes are on
- * different sockets, so that a loss thins every smile instead of taking one. */
-static struct feed *roomiest(
-    const struct collector *c, unsigned side, size_t limit)
-{
-	struct feed *best = NULL;
-	size_t i;
-
-	for (i = 0; i < c->feeds; i++) {
-		struct feed *f = c->feed[i];
-
-		/* With one side, rotation takes turns with both. */
-		if ((c->options.redundancy > 1 && f->side != side) ||
-		    f->heir != NULL || f->n >= limit)
-			continue;
-		if (best == NULL || f->n < best->n)
-			best = f;
-	}
-	return best;
-}
-
-/* The canary is one of the channels. */
-static size_t places_max(const struct collector *c)
-{
-	return SESSION_CHANNELS_MAX - (c->options.canary != NULL);
-}
-
-static int place_on_side(
-    struct collector *c, struct source *s, unsigned side, struct fault *fault)
-{
-	struct feed *f = roomiest(c, side, places_max(c));
-
-	if (f == NULL) {
-		if (feeds_new(c, side, fault) == -1)
-			return -1;
-		f = c->feed[c->feeds - 1];
-	}
-	feeds_put(s, f);
-	return 0;
-}
-
-/* What has no number of its own is brought to one sequence by its content. */
-static bool needs_merge(const struct source *s)
-{
-	return s->channel.id != CHANNEL_TRADES &&
-	       s->channel.id != CHANNEL_BOOK_CHANGE;
-}
-
-static int prepare(struct collector *c, struct source *s, struct fault *fault)
-{
-	bool doubled = c->options.redundancy > 1 || c->options.rotate_ms > 0;
-
-	if (doubled && s->merge == NULL && needs_merge(s)) {
-		s->merge = merge_new();
-		if (s->merge == NULL)
-			return no_memory(fault);
-	}
-	if (s->channel.id == CHANNEL_TRADES && s->sweep == NULL) {
-		s->sweep = sweep_new(c, s);
-		if (s->sweep == NULL)
-			return no_memory(fault);
-	}
-	return 0;
-}
-
-int feeds_place(struct collector *c, struct source *s, struct fault *fault)
-{
-	unsigned side;
-
-	if (prepare(c, s, fault) == -1)
-		return -1;
-	if (c->options.redundancy == 1 &&
-	    (s->place[0].feed != NULL || s->place[1].feed != NULL))
-		return 0;
-	for (side = 0; side < (unsigned)c->options.redundancy; side++)
-		if (s->place[side].feed == NULL &&
-		    place_on_side(c, s, side, fault) == -1)
-			return -1;
-	return 0;
-}
-
-void feeds_displace(struct collector *c, struct source *s, int64_t until_ms)
-{
-	unsigned side;
-
-	s->carried = false;
-	/* What was refused had ended by then, and that is told. */
-	if (s->lost_ms != 0 && s->sweep != NULL)
-		sweep_begin(s->sweep, s->lost_ms);
-	else if (s->lost_ms != 0 && s->lost_ms < until_ms && s->refused_ms == 0)
-		feeds_hole(c, s, until_ms, false);
-	s->lost_ms = s->refused_ms = 0;
-	if (!s->gone) {
-		s->gone = true;
-		c->n_gone++;
-	}
-	for (side = 0; side < COLLECTOR_SIDES; side++)
-		if (s->place[side].feed != NULL)
-			session_remove(s->place[side].feed->session,
-			    &s->place[side].channel);
-}
-
-static int too_many(const struct collector *c, struct fault *fault)
-{
-	return fault_set(fault, EX_USAGE,
-	    "%zu channels are too many: the exchange allows %d connections of "
-	    "%d",
-	    c->sources, COLLECTOR_SESSIONS_MAX, SESSION_CHANNELS_MAX);
-}
-
-static void add_canary(struct feed *f)
-{
-	const char *name = f->c->options.canary;
-	struct source *s;
-
-	if (name == NULL)
-		return;
-	f->canary.channel.name = name;
-	f->canary.feed = f;
-	s = table_find(&f->c->channels, name, strlen(name));
-	if (s != NULL && s->place[f->side].feed == f) {
-		session_canary(f->session, &s->place[f->side].channel);
-		return;
-	}
-	session_add(f->session, &f->canary.channel);
-	session_canary(f->session, &f->canary.channel);
-}
-
-int feeds_new(struct collector *c, unsigned side, struct fault *fault)
-{
-	struct feed *f;
-
-	if (c->feeds == COLLECTOR_SESSIONS_MAX)
-		return too_many(c, fault);
-	f = calloc(1, sizeof(*f));
-	if (f == NULL)
-		return no_memory(fault);
-	f->c = c;
-	f->side = side;
-	f->number = (unsigned)++c->feeds_made;
-	f->born_ms = collector_now_ms();
-	if (c->started)
-		snprintf(
-		    f->label, sizeof(f->label), "connection %u: ", f->number);
-	f->session = session_new(c->loop, &c->options.session, &c->pace,
-	    c->options.url[side], &session_calls, f, f->label);
-	if (f->session == NULL) {
-		free(f);
-		return no_memory(fault);
-	}
-	c->feed[c->feeds++] = f;
-	if (c->started)
-		add_canary(f);
-	return 0;
-}
-
-void feeds_end(struct feed *f)
-{
-	session_free(f->session);
-	free(f);
-}
-
-void feeds_free(struct collector *c)
-{
-	size_t i, side;
-
-	for (i = 0; i < c->feeds; i++)
-		feeds_end(c->feed[i]);
-	c->feeds = 0;
-	for (i = 0; i < c->sources; i++)
-		for (side = 0; side < COLLECTOR_SIDES; side++)
-			c->source[i]->place[side] = (struct place){
-			    .live = false};
-}
-
-int feeds_start(struct collector *c, struct fault *fault)
-{
-	size_t n = c->sources / PLACES_FIRST + (c->sources % PLACES_FIRST > 0);
-	size_t i, sides = (size_t)c->options.redundancy;
-
-	if (c->sources <= places_max(c))
-		n = 1;
-	if (n * sides > COLLECTOR_SESSIONS_MAX)
-		return too_many(c, fault);
-	for (i = 0; i < n * sides; i++)
-		if (feeds_new(c, (unsigned)(i % sides), fault) == -1)
-			return -1;
-	for (i = 0; i < c->feeds && c->feeds > 1; i++)
-		snprintf(c->feed[i]->label, sizeof(c->feed[i]->label),
-		    "connection %u: ", c->feed[i]->number);
-	for (i = 0; i < c->sources; i++)
-		if (c->source[i]->carried &&
-		    feeds_place(c, c->source[i], fault) == -1)
-			return -1;
-	for (i = 0; i < c->feeds; i++)
-		add_canary(c->feed[i]);
-	return 0;
-}
 
 struct feed *feeds_live(struct collector *c, const struct source *on)
 {
@@ -565,15 +456,16 @@ struct feed *feeds_live(struct collector *c, const struct source *on)
 
 void feeds_holes(struct collector *c)
 {
-	int64_t wall_ms = collector_wall_ms();
 	size_t i;
 
 	for (i = 0; i < c->sources; i++) {
 		struct source *s = c->source[i];
 
-		if (s->lost_ms == 0)
+		/* Of trades the next run fetches it. */
+		if (s->lost_ms == 0 ||
+		    (keep_carries(c) && s->channel.id == CHANNEL_TRADES))
 			continue;
-		feeds_hole(c, s, wall_ms, false);
+		feeds_hole(c, s, c->stopped_ms, false);
 		s->lost_ms = 0;
 	}
 }

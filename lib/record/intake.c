@@ -9,130 +9,8 @@
 
 /* Data beyond this are no quote: a book's snapshot, say. */
 #define LONG_DATA 4096
-/* How often a filter's failure is said. */
-#define JQ_SAID_MAX 5
 
 static const char repaired_text[] = ",\"repaired\":true}\n";
-
-int64_t intake_stamp(struct collector *c)
-{
-	int64_t us = c->replay_us > 0 ? c->replay_us : clock_wall_us();
-
-	if (us <= c->last_us)
-		us = c->last_us + 1;
-	c->last_us = us;
-	return us;
-}
-
-bool intake_full(const struct collector *c)
-{
-	return c->options.count > 0 && c->records >= (uint64_t)c->options.count;
-}
-
-/* ------------------------------------------------------------ to the queue */
-
-/* Now, on the clock of the stamps, which never goes back. */
-static int64_t stamp_ms(const struct collector *c)
-{
-	int64_t us = clock_wall_us();
-
-	return (us > c->last_us ? us : c->last_us) / 1000;
-}
-
-/* The queue is full: what comes is counted until half of it is written. */
-static void overflow(struct collector *c, struct source *s)
-{
-	int64_t at_ms = stamp_ms(c);
-	struct record_gap *what = &s->overflow.what;
-
-	if (!c->overflowing)
-		log_warn("the reader of the output is too slow: the queue of "
-			 "%zu bytes is full; what is dropped becomes gap "
-			 "records",
-		    c->out->cap);
-	c->overflowing = true;
-	c->dropped++;
-	if (what->dropped++ == 0)
-		what->from_ms = at_ms;
-	what->to_ms = at_ms;
-}
-
-/* Room for a record in the queue, or NULL and the record is counted as lost. */
-static char *room(struct collector *c, struct source *s, size_t n)
-{
-	char *p = NULL;
-	struct fault fault;
-
-	if (!c->overflowing)
-		p = out_reserve(c->out, n);
-	if (p == NULL && !c->overflowing && !c->blocked &&
-	    out_flush(c->out, &fault) == 0)
-		p = out_reserve(c->out, n);
-	if (p == NULL)
-		overflow(c, s);
-	return p;
-}
-
-void intake_line(
-    struct collector *c, struct source *s, const char *line, size_t len)
-{
-	char *p;
-
-	if (intake_full(c))
-		return;
-	p = s != NULL ? room(c, s, len) : out_reserve(c->out, len);
-	if (p == NULL)
-		return;
-	memcpy(p, line, len);
-	out_commit(c->out, len);
-	c->records++;
-}
-
-static int add_filtered(void *arg, const char *json, size_t len)
-{
-	struct collector *c = arg;
-	char *p = out_reserve(c->out, len + 1);
-
-	if (p == NULL)
-		return -1;
-	memcpy(p, json, len);
-	p[len] = '\n';
-	out_commit(c->out, len + 1);
-	c->records++;
-	return 0;
-}
-
-/* What the user's filter makes of a record.  -1: the queue is full. */
-static int filter(struct collector *c, const char *record, size_t len)
-{
-	uint64_t before = c->records;
-	struct fault fault = {0};
-
-	buf_clear(&c->record);
-	if (buf_add(&c->record, record, len) == -1)
-		return -1;
-	if (jq_map_text(
-		c->jq, buf_head(&c->record), len, add_filtered, c, &fault) == 0)
-		return 0;
-	if (fault.text[0] == '\0')
-		return c->records == before ? -1 : 0;
-	if (c->jq_failed++ < JQ_SAID_MAX)
-		log_warn("--jq: %s; the record is left out: %.*s", fault.text,
-		    (int)(len < 200 ? len - 1 : 200), buf_head(&c->record));
-	return 0;
-}
-
-/* A record stands in the room that was made for it. */
-static void commit(
-    struct collector *c, struct source *s, const char *p, size_t n)
-{
-	if (c->jq == NULL) {
-		out_commit(c->out, n);
-		c->records++;
-	} else if (filter(c, p, n) == -1) {
-		overflow(c, s);
-	}
-}
 
 /* --------------------------------------------------------------- one datum */
 
@@ -141,7 +19,7 @@ static void commit(
 static int take_object(
     struct collector *c, struct source *s, struct rpc *m, struct fault *fault)
 {
-	char *p = room(c, s, record_bound(&s->head, m->len));
+	char *p = queue_room(c, s, record_bound(&s->head, m->len));
 	struct json_value ignored;
 	size_t n = 0;
 
@@ -153,7 +31,7 @@ static int take_object(
 	if (rpc_finish(m) == -1)
 		return rpc_fault(m, fault);
 	if (p != NULL)
-		commit(c, s, p, n);
+		queue_commit(c, s, p, n);
 	return 0;
 }
 
@@ -214,14 +92,14 @@ static void write_long(struct collector *c, struct source *s,
 	char *p;
 
 	if (apart == NULL) {
-		overflow(c, s);
+		queue_overflow(c, s);
 		return;
 	}
 	n = write_record(c, head, text, repaired, apart);
-	p = n > 0 ? room(c, s, n) : NULL;
+	p = n > 0 ? queue_room(c, s, n) : NULL;
 	if (p != NULL) {
 		memcpy(p, apart, n);
-		commit(c, s, p, n);
+		queue_commit(c, s, p, n);
 	}
 	free(apart);
 }
@@ -239,12 +117,12 @@ void intake_write(struct collector *c, struct source *s,
 		write_long(c, s, head, text, repaired, bound);
 		return;
 	}
-	p = room(c, s, bound);
+	p = queue_room(c, s, bound);
 	if (p == NULL)
 		return;
 	n = write_record(c, head, text, repaired, p);
 	if (n > 0)
-		commit(c, s, p, n);
+		queue_commit(c, s, p, n);
 }
 
 /* Chain-wide trades hold more currencies than were asked for. */
@@ -368,11 +246,11 @@ void intake_merged(struct collector *c, struct source *s)
 static int take_merged(struct collector *c, struct source *s,
     const struct feed *f, struct json_value data, struct fault *fault)
 {
-	uint64_t digest = digest_data(data.text);
+	struct merge_news news = {.text = data.text.p, .len = data.text.len};
 	int r = 0;
 
-	switch (
-	    merge_take(s->merge, f->side, digest, data.text.p, data.text.len)) {
+	news.digest = digest_data(data.text, &news.stamp);
+	switch (merge_take(s->merge, f->side, &news)) {
 	case MERGE_PASS:
 		if (s->wanted)
 			r = intake_data(c, s, data, fault);
@@ -409,14 +287,11 @@ static int take_whole(struct collector *c, struct source *s, struct feed *f,
 
 	if (p != NULL && p->feed != f)
 		p = NULL; /* it was never asked for */
-	if (s->expect_ms > 0) {
-		s->heard_ms = collector_now_ms();
-		s->patience_ms = s->expect_ms;
-	}
 	if (s->channel.id == CHANNEL_BOOK_CHANGE &&
 	    !takes_change(c, s, f, p, data))
 		return 0;
-	life_take(c, s, data);
+	if (c->from_name == NULL)
+		life_take(c, s, data);
 	if (s->merge != NULL && p != NULL)
 		return take_merged(c, s, f, data, fault);
 	return s->wanted ? intake_data(c, s, data, fault) : 0;
@@ -430,9 +305,12 @@ static int take_any(struct collector *c, struct source *s, struct feed *f,
 
 	if (json_value(&m->json, &data) == -1 || rpc_finish(m) == -1)
 		return rpc_fault(m, fault);
-	if (c->options.raw && s->wanted)
+	if (take_whole(c, s, f, data, fault) == -1)
+		return -1;
+	/* Behind the gap record that it may end. */
+	if (c->options.raw && s->wanted && !intake_full(c))
 		intake_raw(c, s, f, m->text, m->len);
-	return take_whole(c, s, f, data, fault);
+	return 0;
 }
 
 static bool is_canary(const struct feed *f, struct json_span name)
@@ -457,7 +335,7 @@ static struct source *find_source(
 	if (s == NULL)
 		return NULL;
 	s->wanted = true;
-	if (c->replay_us == 0 && c->strangers++ < NAMES_SAID)
+	if (c->from_name == NULL && c->strangers++ < NAMES_SAID)
 		log_info("%s was not asked for; it is passed on", s->name);
 	return s;
 }
@@ -467,7 +345,7 @@ static bool is_plain(
     const struct collector *c, const struct source *s, struct rpc *m)
 {
 	return s->instrument != NULL && s->merge == NULL && s->wanted &&
-	       s->expect_ms == 0 && s->channel.id != CHANNEL_TRADES &&
+	       s->channel.id != CHANNEL_TRADES &&
 	       s->channel.id != CHANNEL_BOOK_CHANGE && !c->options.raw &&
 	       m->len <= LONG_DATA && json_peek(&m->json) == JSON_OBJECT;
 }
@@ -485,17 +363,50 @@ int intake_notification(
 	if (s == NULL)
 		return -1;
 	p = f != NULL ? &s->place[f->side] : NULL;
-	if (p != NULL && p->feed == f && !p->live)
-		p->early = true;
+	if (p != NULL && p->feed == f) {
+		p->early |= !p->live;
+		place_spoke(p, c->tick_ms);
+	}
 	if (is_plain(c, s, m))
 		return take_object(c, s, m, fault);
 	return take_any(c, s, f, m, fault);
+}
+
+/* Of a message now and then: how far its time is behind our clock. */
+static void look_at_lag(struct collector *c, const struct rpc *m)
+{
+	static const char member[] = "\"timestamp\":";
+	const size_t len = sizeof(member) - 1;
+	const char *p = m->text, *end = p + m->len;
+	struct json_value v = {{NULL, 0}, JSON_NUMBER};
+	int64_t lag_ms;
+
+	if (m->len > LONG_DATA)
+		return;
+	while ((p = memchr(p, '"', (size_t)(end - p))) != NULL &&
+	       ((size_t)(end - p) <= len || memcmp(p, member, len) != 0))
+		p++;
+	if (p == NULL)
+		return;
+	v.text.p = p + len;
+	while (v.text.p + v.text.len < end && v.text.p[v.text.len] >= '0' &&
+	       v.text.p[v.text.len] <= '9')
+		v.text.len++;
+	if (number(&v) == 0)
+		return;
+	lag_ms = collector_wall_ms() - number(&v);
+	if (!c->lag_seen || lag_ms < c->lag_least_ms)
+		c->lag_least_ms = lag_ms;
+	c->lag_seen = true;
+	c->sample = false;
 }
 
 int intake(struct feed *f, struct rpc *m, struct fault *fault)
 {
 	struct json_value ignored;
 
+	if (f->c->sample)
+		look_at_lag(f->c, m);
 	/* The canary of one session may be wanted of another. */
 	if (!is_canary(f, m->channel) ||
 	    f->canary.channel.state == CHANNEL_APART)
@@ -504,61 +415,4 @@ int intake(struct feed *f, struct rpc *m, struct fault *fault)
 	if (json_value(&m->json, &ignored) == -1 || rpc_finish(m) == -1)
 		return rpc_fault(m, fault);
 	return 0;
-}
-
-/* ------------------------------------------------------------------- gaps */
-
-static bool write_gap(struct collector *c, const struct record_gap *what)
-{
-	buf_clear(&c->line);
-	if (record_gap(&c->line, what, intake_stamp(c)) == -1)
-		return false;
-	if (c->jq != NULL) {
-		if (filter(c, buf_head(&c->line), buf_used(&c->line)) == -1)
-			return false;
-	} else {
-		if (out_add(c->out, buf_head(&c->line), buf_used(&c->line)) ==
-		    -1)
-			return false;
-		c->records++;
-	}
-	c->gap_records++;
-	return true;
-}
-
-/* There is room again: what was dropped meanwhile can be told. */
-static void end_overflow(struct collector *c)
-{
-	size_t i;
-
-	c->overflowing = false;
-	log_info("the queue has room again");
-	for (i = 0; i < c->sources; i++) {
-		struct source *s = c->source[i];
-		struct record_gap *what = &s->overflow.what;
-
-		if (what->dropped == 0)
-			continue;
-		gaps_add(
-		    &c->gaps, &s->overflow, what->from_ms, what->to_ms, -1, -1);
-		if (s->channel.id == CHANNEL_BOOK_CHANGE)
-			changes_dropped(c, s);
-	}
-}
-
-void intake_gaps(struct collector *c)
-{
-	struct gap *gap;
-
-	if (c->overflowing && c->out->queued <= c->out->cap / 2)
-		end_overflow(c);
-	while ((gap = gaps_first(&c->gaps)) != NULL && !intake_full(c)) {
-		struct record_gap *what = &gap->what;
-
-		if (what->from_seq <= what->to_seq && !write_gap(c, what))
-			return;
-		gaps_shift(&c->gaps);
-		if (what->dropped > 0)
-			what->dropped = 0;
-	}
 }

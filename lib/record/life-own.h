@@ -57,6 +57,7 @@ struct market *look_market(
     struct collector *c, const char *kind, const char *currency);
 /* Looks at it soon, so often. */
 void look_soon(struct market *m, unsigned looks);
+void look_all(struct collector *c, unsigned looks);
 void look_tick(struct collector *c, int64_t now_ms);
 void look_free(struct collector *c);
 

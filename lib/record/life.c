@@ -15,7 +15,7 @@
 /* After its channels are taken off an instrument is kept for so long: a summary
  * of the market is some seconds old when it comes. */
 #define FORGET_MS 5000
-#define LET_GO_MS 200 /* is looked for so often */
+#define LET_GO_MS 1000 /* is looked for so often */
 /* After a loss the market is looked at twice: what happened in the last moments
  * before the channel was confirmed is not in the first summary. */
 #define LOOKS_MISSED 2
@@ -44,8 +44,9 @@ int life_follow(struct collector *c, const struct wants *w, const char *name,
 
 	if (i == NULL)
 		return -1;
+	/* Those that we begin with are older than any summary. */
 	if (!i->followed)
-		i->since_ms = collector_now_ms();
+		i->since_ms = c->started ? collector_now_ms() : 0;
 	i->over_ms = 0;
 	i->ends = END_NOT;
 	i->off = false;
@@ -381,25 +382,6 @@ void life_lost(struct collector *c)
 
 /* ------------------------------------------------------------------- time */
 
-/* Whether a search for trades may bring some of it again, which only its tape
- * knows to be old. */
-static bool may_come_again(
-    const struct collector *c, const struct instrument *in)
-{
-	size_t i;
-
-	for (i = 0; i < c->sources && in->tape.next != 0; i++) {
-		const struct source *s = c->source[i];
-
-		if (s->sweep != NULL &&
-		    (s->instrument == NULL ||
-			strcmp(s->instrument, in->name) == 0) &&
-		    sweep_reaches(s->sweep, in->traded_ms))
-			return true;
-	}
-	return false;
-}
-
 static void let_go(struct collector *c, int64_t now_ms)
 {
 	size_t i = 0;
@@ -414,7 +396,7 @@ static void let_go(struct collector *c, int64_t now_ms)
 		in->off = true;
 		in->followed = false;
 		if (now_ms - in->over_ms >= FORGET_MS &&
-		    !may_come_again(c, in) && instrument_forget(c, in))
+		    instrument_forget(c, in))
 			i--; /* another one is in its place */
 	}
 }
@@ -467,9 +449,9 @@ int life_start(struct collector *c, struct fault *fault)
 		    carry(c, fault, "instrument.state.%s.%s", m->kind,
 			m->currency) == -1)
 			return -1;
-		/* The list may have come from the disk, up to an hour old. */
-		look_soon(m, LOOKS_MISSED);
 	}
+	/* The list may have come from the disk, up to an hour old. */
+	look_all(c, LOOKS_MISSED);
 	for (i = 0; i < c->n_instruments; i++)
 		if (c->instrument[i]->named_by_user &&
 		    carry_end(c, c->instrument[i]->name, fault) == -1)

@@ -3,6 +3,7 @@
  * expiries may have been missed, and now and then, for nobody is told of a
  * message that was not sent.  Chains with a top are ranked by it.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,8 @@
 #include "base/num.h"
 #include "record/life-own.h"
 
-/* Between two looks at a market, and after one that failed. */
+/* Between two looks at a market, unless ranks are wanted more often, and after
+ * one that failed. */
 #define LOOK_MS 10000
 #define RETRY_MS 5000
 /* The summary is made anew every 2 s (the exchange's market data page does not
@@ -19,6 +21,9 @@
 #define SUMMARY_MS 5000
 /* Of more than these, half missing is believed when it is seen twice. */
 #define DOUBT_MIN 10
+/* The exchange's errors page: asking again cannot help. */
+#define ERROR_NO_METHOD (-32601)
+#define ERROR_PARAMETERS (-32602)
 
 struct market *look_market(
     struct collector *c, const char *kind, const char *currency)
@@ -294,6 +299,23 @@ static bool is_of(const struct market *m, const struct chain_followed *f)
 	return false;
 }
 
+static void look_again(struct market *m, const struct rpc *reply)
+{
+	if (reply == NULL || reply->kind != RPC_ERROR ||
+	    (reply->code != ERROR_NO_METHOD &&
+		reply->code != ERROR_PARAMETERS)) {
+		look_soon(m, 1);
+		m->due_ms = collector_now_ms() + RETRY_MS;
+		return;
+	}
+	log_warn("the exchange does not say what %s %s there is: error %" PRId64
+		 " (%.*s)",
+	    m->currency, m->kind, reply->code,
+	    (int)(reply->message.len < 200 ? reply->message.len : 200),
+	    reply->message.p != NULL ? reply->message.p : "");
+	m->looks = 0;
+}
+
 static void on_reply(void *arg, const struct rpc *reply)
 {
 	struct market *m = arg;
@@ -303,8 +325,7 @@ static void on_reply(void *arg, const struct rpc *reply)
 
 	m->known = read_rows(m, reply);
 	if (!m->known) {
-		m->looks++;
-		m->due_ms = collector_now_ms() + RETRY_MS;
+		look_again(m, reply);
 		return;
 	}
 	m->known = find_absent(m) || m->rows == 0;
@@ -324,9 +345,10 @@ static void on_reply(void *arg, const struct rpc *reply)
 		clear_rows(m);
 }
 
-static bool is_spot(const struct market *m)
+/* The book summary takes no "any", under which spot pairs are. */
+static bool has_summary(const struct market *m)
 {
-	return strcmp(m->kind, "spot") == 0;
+	return strcmp(m->currency, "any") != 0;
 }
 
 static void look(struct market *m, int64_t now_ms)
@@ -335,9 +357,8 @@ static void look(struct market *m, int64_t now_ms)
 
 	if (f == NULL)
 		return;
-	/* The book summary takes no "any", under which spot pairs are. */
-	m->call.method = is_spot(m) ? "public/get_instruments"
-	                            : "public/get_book_summary_by_currency";
+	m->call.method = has_summary(m) ? "public/get_book_summary_by_currency"
+	                                : "public/get_instruments";
 	m->call.reply = on_reply;
 	m->call.arg = m;
 	snprintf(m->call.params, sizeof(m->call.params),
@@ -346,7 +367,9 @@ static void look(struct market *m, int64_t now_ms)
 		return;
 	m->looks--;
 	m->asked_ms = now_ms;
-	m->due_ms = now_ms + LOOK_MS;
+	m->due_ms = now_ms + (m->c->options.rerank_ms < LOOK_MS
+				     ? m->c->options.rerank_ms
+				     : LOOK_MS);
 }
 
 void look_soon(struct market *m, unsigned looks)
@@ -355,14 +378,14 @@ void look_soon(struct market *m, unsigned looks)
 		m->looks = looks;
 }
 
-/* get_instruments is dear, and pairs are listed rarely. */
-static void look_all(struct collector *c)
+/* get_instruments is dear, and pairs are listed rarely: only after a loss. */
+void look_all(struct collector *c, unsigned looks)
 {
 	size_t i;
 
 	for (i = 0; i < c->markets; i++)
-		if (!is_spot(c->market[i]))
-			look_soon(c->market[i], 1);
+		if (has_summary(c->market[i]))
+			look_soon(c->market[i], looks);
 }
 
 void look_tick(struct collector *c, int64_t now_ms)
@@ -371,7 +394,7 @@ void look_tick(struct collector *c, int64_t now_ms)
 
 	if (c->rerank_ms == 0 || now_ms >= c->rerank_ms) {
 		if (c->rerank_ms != 0)
-			look_all(c);
+			look_all(c, 1);
 		c->rerank_ms = now_ms + c->options.rerank_ms;
 	}
 	for (i = 0; i < c->markets; i++) {

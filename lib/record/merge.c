@@ -1,4 +1,4 @@
-#include "record/merge.h"
+#include "record/merge-own.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,62 +12,9 @@
  * are no accident: its course is another one. */
 #define ANSWERS 8
 
-enum side_is { SIDE_AWAY, SIDE_WAITING, SIDE_ALIGNED };
-
-struct side {
-	enum side_is is;
-	bool unsure;      /* its place is a lower bound */
-	bool fresh;       /* it has brought nothing yet */
-	int64_t strays;   /* not found, in a row */
-	int64_t at;       /* its place: of its next message, from the first */
-	int64_t appeared; /* the log's end when it joined */
-};
-
-struct list {
-	struct merge_message *first, *last;
-};
-
-struct merge {
-	int64_t end; /* how many messages were passed on */
-	struct side side[2];
-	struct list held;  /* of the side that waits; there is one at most */
-	struct list ready; /* to be popped */
-	size_t held_count, held_bytes;
-	size_t answers; /* what the other one brought since the first held */
-	uint64_t log[MERGE_LOG];
-};
-
-_Static_assert(sizeof(struct merge) <= 1536, "there is one for every channel");
-
 static int64_t lower(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
-}
-
-static int64_t higher(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
-static struct side *other_of(struct merge *m, const struct side *s)
-{
-	return &m->side[s == &m->side[0]];
-}
-
-static bool is_alone(struct merge *m, const struct side *s)
-{
-	return other_of(m, s)->is != SIDE_ALIGNED;
-}
-
-/* The oldest place that the log still has. */
-static int64_t oldest(const struct merge *m)
-{
-	return higher(0, m->end - MERGE_LOG);
-}
-
-static uint64_t *entry(struct merge *m, int64_t place)
-{
-	return &m->log[place % MERGE_LOG];
 }
 
 static void append(struct list *l, struct merge_message *message)
@@ -89,20 +36,23 @@ static struct merge_message *shift(struct list *l)
 	return message;
 }
 
-static struct merge_message *copy(uint64_t digest, const char *text, size_t len)
+struct merge_message *merge_copy(
+    const struct side *s, const struct merge_news *news)
 {
-	struct merge_message *message = malloc(sizeof(*message) + len);
+	struct merge_message *message = malloc(sizeof(*message) + news->len);
 
 	if (message == NULL)
 		return NULL;
-	message->digest = digest;
-	message->len = len;
-	if (len > 0)
-		memcpy(message->text, text, len);
+	message->digest = news->digest;
+	message->stamp = news->stamp;
+	message->first = s->fresh;
+	message->len = news->len;
+	if (news->len > 0)
+		memcpy(message->text, news->text, news->len);
 	return message;
 }
 
-static struct merge_message *shift_held(struct merge *m)
+struct merge_message *merge_shift_held(struct merge *m)
 {
 	struct merge_message *message = shift(&m->held);
 
@@ -111,25 +61,43 @@ static struct merge_message *shift_held(struct merge *m)
 	return message;
 }
 
-static void drop_held(struct merge *m)
+void merge_drop_held(struct merge *m)
 {
 	while (m->held_count > 0)
-		free(shift_held(m));
+		free(merge_shift_held(m));
 }
 
-static void log_add(struct merge *m, uint64_t digest)
+static void log_add(struct merge *m, uint64_t digest, int64_t stamp)
 {
-	*entry(m, m->end) = digest;
+	if (stamp > m->stamp || m->end == 0) {
+		m->stamp = stamp;
+		m->stamp_from = m->end;
+	}
+	*merge_entry(m, m->end) = digest;
 	m->end++;
 }
 
-static void align_at(struct side *s, int64_t place, bool unsure)
+void merge_add(struct merge *m, struct merge_message *message)
 {
-	s->is = SIDE_ALIGNED;
-	s->unsure = unsure;
-	s->fresh = false;
-	s->at = place;
-	s->strays = 0;
+	log_add(m, message->digest, message->stamp);
+	append(&m->ready, message);
+}
+
+enum merge_is merge_lead(
+    struct merge *m, struct side *s, const struct merge_news *news)
+{
+	struct merge_message *message = NULL;
+
+	/* It must not overtake what has not been popped. */
+	if (m->ready.first != NULL) {
+		message = merge_copy(s, news);
+		if (message == NULL)
+			return MERGE_SEEN;
+		append(&m->ready, message);
+	}
+	log_add(m, news->digest, news->stamp);
+	merge_align(s, m->end, false);
+	return message != NULL ? MERGE_HELD : MERGE_PASS;
 }
 
 /*
@@ -139,8 +107,8 @@ static void align_at(struct side *s, int64_t place, bool unsure)
  */
 static void align_unheard(struct merge *m, struct side *s)
 {
-	align_at(
-	    s, higher(0, s->appeared - SLACK), m->end - s->appeared < SLACK);
+	merge_align(s, merge_higher(0, s->appeared - SLACK),
+	    m->end - s->appeared < SLACK);
 	s->fresh = true;
 }
 
@@ -151,17 +119,16 @@ static bool align_held(struct merge *m, struct side *s, int64_t place)
 	bool is_new = false;
 
 	for (; m->held_count > 0; place++) {
-		struct merge_message *message = shift_held(m);
+		struct merge_message *message = merge_shift_held(m);
 
 		is_new = place >= m->end;
 		if (is_new) {
-			log_add(m, message->digest);
-			append(&m->ready, message);
+			merge_add(m, message);
 		} else {
 			free(message);
 		}
 	}
-	align_at(s, place, false);
+	merge_align(s, place, false);
 	return is_new;
 }
 
@@ -176,11 +143,11 @@ static struct overlap overlap_at(
     struct merge *m, const uint64_t *held, size_t count, int64_t place)
 {
 	struct overlap o = {.place = place};
-	int64_t begin = higher(0, oldest(m) - place);
+	int64_t begin = merge_higher(0, merge_oldest(m) - place);
 	int64_t end = lower((int64_t)count, m->end - place), i = end;
 	bool changes = false;
 
-	while (i > begin && held[i - 1] == *entry(m, place + i - 1)) {
+	while (i > begin && held[i - 1] == *merge_entry(m, place + i - 1)) {
 		i--;
 		if (i + 1 < end && held[i] != held[i + 1])
 			changes = true;
@@ -205,7 +172,8 @@ static unsigned find_overlap(
 	     h = h->next)
 		held[count++] = h->digest;
 	*best = (struct overlap){.len = 0};
-	place = higher(oldest(m) - (int64_t)count + 1, s->appeared - SLACK);
+	place = merge_higher(
+	    merge_oldest(m) - (int64_t)count + 1, s->appeared - SLACK);
 	for (; place < m->end; place++) {
 		struct overlap o = overlap_at(m, held, count, place);
 
@@ -222,7 +190,7 @@ static unsigned find_overlap(
 /* The other side goes on, yet brings nothing of what is held. */
 static bool goes_on(struct merge *m, const struct side *s)
 {
-	return !is_alone(m, s) && m->answers >= ANSWERS &&
+	return !merge_is_alone(m, s) && m->answers >= ANSWERS &&
 	       2 * m->answers >= m->held_count;
 }
 
@@ -243,12 +211,16 @@ static void settle(struct merge *m, struct side *s)
 		align_unheard(m, s);
 		return;
 	}
+	if (m->stamped) {
+		merge_settle_stamped(m, s, merge_is_alone(m, s));
+		return;
+	}
 	find_overlap(m, s, &best);
 	if (best.len > 0) {
 		align_held(m, s, best.place);
 	} else if (goes_on(m, s)) {
-		drop_held(m);
-		align_at(s, m->end, true);
+		merge_drop_held(m);
+		merge_align(s, m->end, true);
 	} else {
 		align_held(m, s, m->end);
 	}
@@ -270,9 +242,10 @@ static bool only_repeats(struct merge *m, const struct side *s)
 {
 	int64_t place = s->at;
 
-	if (place <= oldest(m))
+	if (place <= merge_oldest(m))
 		return false;
-	while (place < m->end && *entry(m, place) == *entry(m, s->at - 1))
+	while (place < m->end &&
+	       *merge_entry(m, place) == *merge_entry(m, s->at - 1))
 		place++;
 	return place == m->end;
 }
@@ -284,59 +257,44 @@ static bool may_lead(struct merge *m, struct side *s, uint64_t digest)
 
 	/* One more of those that it brought last: too few of them were taken to
 	 * be different ones when a place among them was a guess. */
-	if (behind > 0 && s->at > oldest(m) && *entry(m, s->at - 1) == digest)
+	if (behind > 0 && s->at > merge_oldest(m) &&
+	    *merge_entry(m, s->at - 1) == digest)
 		return false;
 	if (s->unsure)
-		return is_alone(m, s);
+		return merge_is_alone(m, s);
 	if (behind == 0 || only_repeats(m, s))
 		return true;
 	s->strays++;
-	return is_alone(m, s) && s->strays > behind;
+	return merge_is_alone(m, s) && s->strays > behind;
 }
 
-static enum merge_is lead(struct merge *m, struct side *s, uint64_t digest,
-    const char *text, size_t len)
-{
-	struct merge_message *message = NULL;
-
-	/* It must not overtake what has not been popped. */
-	if (m->ready.first != NULL) {
-		message = copy(digest, text, len);
-		if (message == NULL)
-			return MERGE_SEEN;
-		append(&m->ready, message);
-	}
-	log_add(m, digest);
-	align_at(s, m->end, false);
-	return message != NULL ? MERGE_HELD : MERGE_PASS;
-}
-
-static enum merge_is hold(struct merge *m, struct side *s, uint64_t digest,
-    const char *text, size_t len);
+static enum merge_is hold(
+    struct merge *m, struct side *s, const struct merge_news *news);
 
 /* A message of an aligned side. */
-static enum merge_is follow(struct merge *m, struct side *s, uint64_t digest,
-    const char *text, size_t len)
+static enum merge_is follow(
+    struct merge *m, struct side *s, const struct merge_news *news)
 {
 	s->fresh = false;
-	if (s->at < oldest(m)) {
+	if (s->at < merge_oldest(m)) {
 		s->at++;
 		return MERGE_SEEN;
 	}
 	for (int64_t place = s->at; place < m->end; place++)
-		if (*entry(m, place) == digest) {
-			align_at(s, place + 1,
-			    s->unsure && place + 1 < m->end && is_alone(m, s));
+		if (*merge_entry(m, place) == news->digest) {
+			merge_align(s, place + 1,
+			    s->unsure && place + 1 < m->end &&
+				merge_is_alone(m, s));
 			return MERGE_SEEN;
 		}
-	if (may_lead(m, s, digest))
-		return lead(m, s, digest, text, len);
-	if (s->unsure || s->strays < MERGE_MATCH || is_alone(m, s))
+	if (may_lead(m, s, news->digest))
+		return merge_lead(m, s, news);
+	if (s->unsure || s->strays < MERGE_MATCH || merge_is_alone(m, s))
 		return MERGE_SEEN;
 	/* Its place is a wrong one, or the log has a hole. */
 	s->is = SIDE_WAITING;
 	s->appeared = m->end;
-	return hold(m, s, digest, text, len);
+	return hold(m, s, news);
 }
 
 /* The first message of a side that leads: if the other one, which was
@@ -362,36 +320,50 @@ static bool make_room(struct merge *m, const struct side *s, size_t len)
 	       len > MERGE_HELD_BYTES - m->held_bytes) {
 		if (m->held_count == 0 || !goes_on(m, s))
 			return false;
-		free(shift_held(m));
+		free(merge_shift_held(m));
 	}
 	return true;
 }
 
-/* A message of the side that waits. */
-static enum merge_is hold(struct merge *m, struct side *s, uint64_t digest,
-    const char *text, size_t len)
+bool merge_hold(struct merge *m, struct side *s, const struct merge_news *news)
 {
 	struct merge_message *message = NULL;
-	bool is_new;
 
-	if (make_room(m, s, len))
-		message = copy(digest, text, len);
-	if (message == NULL) {
-		settle(m, s);
-		return follow(m, s, digest, text, len);
-	}
+	if (make_room(m, s, news->len))
+		message = merge_copy(s, news);
+	if (message == NULL)
+		return false;
 	if (m->held_count == 0)
 		m->answers = 0;
 	append(&m->held, message);
 	m->held_count++;
-	m->held_bytes += len;
+	m->held_bytes += news->len;
+	return true;
+}
+
+/* A message of the side that waits. */
+static enum merge_is hold(
+    struct merge *m, struct side *s, const struct merge_news *news)
+{
+	bool is_new;
+
+	if (!merge_hold(m, s, news)) {
+		settle(m, s);
+		return follow(m, s, news);
+	}
 	is_new = align_if_sure(m, s);
 	return s->is == SIDE_WAITING || is_new ? MERGE_HELD : MERGE_SEEN;
 }
 
-struct merge *merge_new(void)
+struct merge *merge_new(bool greets)
 {
-	return calloc(1, sizeof(struct merge));
+	struct merge *m = calloc(1, sizeof(*m));
+
+	if (m == NULL)
+		return NULL;
+	m->stamped = true;
+	m->greets = greets;
+	return m;
 }
 
 void merge_free(struct merge *m)
@@ -400,7 +372,7 @@ void merge_free(struct merge *m)
 
 	if (m == NULL)
 		return;
-	drop_held(m);
+	merge_drop_held(m);
 	while ((message = merge_pop(m)) != NULL)
 		free(message);
 	free(m);
@@ -414,46 +386,59 @@ void merge_join(struct merge *m, unsigned side)
 		return;
 	s->appeared = m->end;
 	s->is = SIDE_WAITING;
+	s->fresh = true;
 	/* Nobody else to wait for. */
-	if (other_of(m, s)->is == SIDE_AWAY)
+	if (merge_other(m, s)->is == SIDE_AWAY)
 		align_unheard(m, s);
 }
 
-void merge_leave(struct merge *m, unsigned side)
+void merge_leave(struct merge *m, unsigned side, bool well)
 {
 	struct side *s = &m->side[side], *waiting;
 
 	if (s->is == SIDE_WAITING)
-		drop_held(m);
+		merge_drop_held(m);
 	s->is = SIDE_AWAY;
 	waiting = waiting_side(m);
+	if (waiting != NULL && well && merge_is_greeting(m))
+		merge_drop_held(m);
 	if (waiting != NULL)
 		settle(m, waiting);
 }
 
-enum merge_is merge_take(struct merge *m, unsigned side, uint64_t digest,
-    const char *text, size_t len)
+static enum merge_is take(
+    struct merge *m, struct side *s, const struct merge_news *news)
 {
-	struct side *s = &m->side[side], *other = other_of(m, s);
+	struct side *other = merge_other(m, s);
 	enum merge_is is;
 
-	merge_join(m, side);
 	if (s->is == SIDE_WAITING && m->held_count == 0 &&
 	    m->end - s->appeared >= SLACK)
 		align_unheard(m, s);
 	if (s->is == SIDE_WAITING)
-		return hold(m, s, digest, text, len);
-	if (begins_within_held(m, s, digest)) {
+		return hold(m, s, news);
+	if (begins_within_held(m, s, news->digest)) {
 		settle(m, other);
-		follow(m, s, digest, text, len);
+		follow(m, s, news);
 		return MERGE_HELD;
 	}
-	is = follow(m, s, digest, text, len);
+	is = follow(m, s, news);
 	if (other->is == SIDE_WAITING) {
 		m->answers++;
 		align_if_sure(m, other);
 	}
 	return is;
+}
+
+enum merge_is merge_take(
+    struct merge *m, unsigned side, const struct merge_news *news)
+{
+	merge_join(m, side);
+	if (news->stamp <= 0)
+		m->stamped = false;
+	if (m->stamped)
+		return merge_take_stamped(m, &m->side[side], news);
+	return take(m, &m->side[side], news);
 }
 
 struct merge_message *merge_pop(struct merge *m)
@@ -463,7 +448,8 @@ struct merge_message *merge_pop(struct merge *m)
 
 bool merge_waiting(const struct merge *m)
 {
-	return m->held_count > 0;
+	/* A greeting waits for the other side, however long. */
+	return m->held_count > 0 && !merge_is_greeting(m);
 }
 
 void merge_settle(struct merge *m)

@@ -4,7 +4,14 @@
  * offset against each other, and each may be cut and begin again later.  Every
  * message is passed on once, in order, and none is missing while a side stays
  * joined.  No I/O and no clock; a message is known by its digest alone (see
- * record/digest.h), and texts are copied only while they are held.
+ * record/digest.h), and by the exchange's time if it has one; texts are copied
+ * only while they are held.
+ *
+ * While all messages of a channel have a time, these decide, and contents among
+ * those of one millisecond: what is older than the last one that was passed on
+ * is left out, what is newer is new.  A side that joins beside another one is
+ * held until that one has brought a message that this one has, or a newer one.
+ * What follows is about channels without times.
  *
  * The digests of the last MERGE_LOG messages that were passed on are the log;
  * an aligned side has its place in it.  What stands there has been seen; the
@@ -30,9 +37,10 @@
  * of them, not a mixture.  A side that is behind by more than the log has
  * counts its messages until it is not.
  *
- * What is promised wants less than MERGE_HELD_MAX messages between the two
- * sides.  A side alone is not told again what the last MERGE_LOG / 2 messages
- * were, so that a state repeated on a new connection is not doubled.
+ * In both cases, what is promised wants less than MERGE_HELD_MAX messages
+ * between the two sides.  A side alone is not told again what the last
+ * MERGE_LOG / 2 messages were, so that a state repeated on a new connection is
+ * not doubled.
  */
 #ifndef RECORD_MERGE_H
 #define RECORD_MERGE_H
@@ -54,28 +62,40 @@ enum merge_is {
 	MERGE_HELD  /* waits, the text was copied; ask merge_pop() too */
 };
 
+struct merge_news {
+	uint64_t digest;
+	int64_t stamp; /* the exchange's time, ms; 0: it has none */
+	const char *text;
+	size_t len;
+};
+
 struct merge_message {
 	struct merge_message *next;
 	uint64_t digest;
+	int64_t stamp;
+	bool first; /* of its side */
 	size_t len;
 	char text[];
 };
 
-/* NULL: no memory. */
-struct merge *merge_new(void);
+/* greets: what a subscription begins with may be a state that only it is told,
+ * which is left out while the other side goes on (of messages with times).
+ * NULL: no memory. */
+struct merge *merge_new(bool greets);
 void merge_free(struct merge *m);
 
 /* The side (0 or 1) has been acknowledged on a fresh connection.  Again, or
  * after its first message: nothing changes. */
 void merge_join(struct merge *m, unsigned side);
 
-/* Its connection is lost; then ask merge_pop(). */
-void merge_leave(struct merge *m, unsigned side);
+/* Its connection is lost; well: it had brought all that there was until now, so
+ * that with which the other one began is nothing new.  Then ask merge_pop(). */
+void merge_leave(struct merge *m, unsigned side, bool well);
 
-/* Takes a message; text is *borrowed*.  A message that would have to be copied
- * for which there is no memory is as if the side had not brought it. */
-enum merge_is merge_take(struct merge *m, unsigned side, uint64_t digest,
-    const char *text, size_t len);
+/* Takes a message; its text is *borrowed*.  A message that would have to be
+ * copied for which there is no memory is as if the side had not brought it. */
+enum merge_is merge_take(
+    struct merge *m, unsigned side, const struct merge_news *news);
 
 /* The next held message whose turn has come; the caller frees it.  NULL: none.
  * Whoever passes one on before all that came are popped breaks the order. */

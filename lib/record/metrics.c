@@ -2,6 +2,7 @@
  * collector, and the service manager. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "io/notify.h"
@@ -11,6 +12,8 @@
 #define TEXT_MAX 16384
 /* Read by another user's collector. */
 #define FILE_MODE 0644
+/* How often it is looked what is missing. */
+#define LOOK_MS 1000
 
 struct figures {
 	uint64_t received, losses;
@@ -30,8 +33,13 @@ static void count(const struct collector *c, struct figures *g)
 		g->feeds_live += session_is_live(c->feed[n]->session);
 	}
 	g->channels = feeds_wanted(c, &g->channels_live);
+	if (c->feeds == 0)
+		g->channels_live = 0; /* at the end */
 	for (i = c->holes; i != NULL; i = i->next_hole)
 		g->holes += !i->before;
+	for (n = 0; n < c->sources; n++)
+		g->holes += c->source[n]->sweep != NULL &&
+		            sweep_runs(c->source[n]->sweep);
 }
 
 static int add(struct buf *b, const char *name, const char *type,
@@ -109,17 +117,20 @@ static void build(const struct collector *c, struct buf *b)
 	add_gauge(b, "instruments_known",
 	    "Instruments with something to remember.",
 	    (int64_t)c->n_instruments);
-	add_gauge(b, "holes_open", "Instruments with trades to be fetched.",
+	add_gauge(b, "holes_open",
+	    "Instruments and markets with trades to be fetched.",
 	    (int64_t)g.holes);
 	add_gauge(b, "queue_bytes", "Bytes that wait for the reader.",
 	    (int64_t)c->out->queued);
-	add_seconds(b, "lag_seconds",
-	    "Our clock behind the exchange's time of a message, sampled.",
-	    c->lag_ms);
+	if (c->lag_known)
+		add_seconds(b, "lag_seconds",
+		    "Our clock before the exchange's time of a message: the "
+		    "least since the last writing.",
+		    c->lag_ms);
 	add_seconds(b, "last_message_timestamp_seconds",
 	    "When a message was received last.", c->message_ms);
 	add_seconds(b, "last_success_timestamp_seconds",
-	    "When everything wanted was live and everything was written.",
+	    "When everything wanted was live and the output went on.",
 	    c->success_ms);
 }
 
@@ -128,6 +139,11 @@ void metrics_write(struct collector *c)
 	struct fault fault;
 	struct buf b;
 
+	if (c->lag_seen) {
+		c->lag_ms = c->lag_least_ms;
+		c->lag_known = true;
+		c->lag_seen = false;
+	}
 	buf_init(&b, TEXT_MAX);
 	build(c, &b);
 	if (replace_file(c->options.metrics, buf_head(&b), buf_used(&b),
@@ -141,12 +157,51 @@ void metrics_write(struct collector *c)
 	buf_free(&b);
 }
 
-/* Ready when what is confirmed is what is wanted; alive while data come. */
+/* The output took something since the last look, or has taken all. */
+static bool output_goes_on(struct collector *c)
+{
+	bool moved = c->out->written != c->written_seen;
+
+	c->written_seen = c->out->written;
+	return moved || !out_pending(c->out);
+}
+
+/* What "systemctl status" shows: told when it changes. */
+static void tell_status(struct collector *c, const char *what)
+{
+	char text[STATUS_SIZE + 32];
+	bool ready = c->ready;
+
+	if (strcmp(c->status, what) == 0 && ready == c->ready_told)
+		return;
+	snprintf(c->status, sizeof(c->status), "%s", what);
+	snprintf(text, sizeof(text), "%sSTATUS=%s",
+	    ready && !c->ready_told ? "READY=1\n" : "", what);
+	c->ready_told = ready;
+	notify_send(text);
+}
+
+/* Ready when what is confirmed is what is wanted. */
+static void look_at_channels(struct collector *c)
+{
+	size_t live, n, i, up = 0;
+	char names[900], text[STATUS_SIZE];
+
+	n = feeds_missing(c, &live, names, sizeof(names));
+	for (i = 0; i < c->feeds; i++)
+		up += session_is_live(c->feed[i]->session);
+	if (c->begun && live == n && output_goes_on(c))
+		c->success_ms = collector_wall_ms();
+	c->ready |= c->begun && live == n;
+	snprintf(text, sizeof(text),
+	    "%zu of %zu channels on %zu of %zu connections%s%s", live, n, up,
+	    c->feeds, live < n ? "; missing: " : "", names);
+	tell_status(c, text);
+}
+
+/* Alive while data come. */
 void manager_tick(struct collector *c, int64_t now_ms)
 {
-	size_t live, n;
-	char text[96];
-
 	if (c->messages != c->messages_seen) {
 		c->message_ms = collector_wall_ms();
 		if (c->watchdog_ms > 0 && now_ms >= c->watchdog_due_ms) {
@@ -155,22 +210,18 @@ void manager_tick(struct collector *c, int64_t now_ms)
 		}
 	}
 	c->messages_seen = c->messages;
-	if (!c->begun || now_ms < c->success_due_ms)
+	if (c->from_name != NULL || now_ms < c->success_due_ms)
 		return;
-	c->success_due_ms = now_ms + 1000;
-	n = feeds_wanted(c, &live);
-	if (live == n && !out_pending(c->out))
-		c->success_ms = collector_wall_ms();
-	if (live == n && !c->ready) {
-		c->ready = true;
-		snprintf(text, sizeof(text),
-		    "READY=1\nSTATUS=%zu channels on %zu connections", n,
-		    c->feeds);
-		notify_send(text);
-	}
+	c->success_due_ms = now_ms + LOOK_MS;
+	look_at_channels(c);
 }
 
-void collector_report(const struct collector *c)
+void manager_stopping(void)
+{
+	notify_send("STOPPING=1\nSTATUS=stopped; what waits is written");
+}
+
+void collector_report(struct collector *c)
 {
 	struct figures g;
 
@@ -186,4 +237,6 @@ void collector_report(const struct collector *c)
 	    c->messages, c->records, c->out->written, c->gap_records, g.losses,
 	    c->dropped, c->repeated, c->filtered, c->repaired, g.holes,
 	    c->out->queued);
+	if (c->options.metrics != NULL)
+		metrics_write(c);
 }

@@ -11,7 +11,13 @@
 #define MERGE_WAIT_MS 2000
 /* A channel that is silent in spite of new subscriptions is asked ever more
  * rarely. */
-#define EXPECT_MAX_MS 3600000
+#define PATIENCE_MAX_MS 3600000
+/* One of two connections may be later than the other by so much. */
+#define LAG_MS 2000
+/* What one of them has brought the other one has to bring within it. */
+#define BEHIND_MS 8000
+/* A tick that is later than this says that we did not listen. */
+#define DEAF_MS 1000
 
 static void move_place(struct collector *c, struct source *s, struct feed *from)
 {
@@ -67,26 +73,15 @@ static bool is_whole(const struct feed *f)
 	       session_answered(f->session) == session_channels(f->session);
 }
 
-static bool all_whole(const struct collector *c)
+static bool all_whole(const struct collector *c, int64_t now_ms)
 {
 	size_t i;
 
 	for (i = 0; i < c->feeds; i++)
-		if (!is_whole(c->feed[i]) || c->feed[i]->heir != NULL)
+		if (!is_whole(c->feed[i]) || c->feed[i]->heir != NULL ||
+		    now_ms - c->feed[i]->settled_ms < OVERLAP_MS)
 			return false;
 	return true;
-}
-
-static bool any_waits(const struct collector *c, const struct feed *f)
-{
-	size_t i;
-
-	for (i = 0; i < c->sources; i++)
-		if (c->source[i]->place[f->side].feed == f &&
-		    c->source[i]->merge != NULL &&
-		    merge_waiting(c->source[i]->merge))
-			return true;
-	return false;
 }
 
 static void renew(struct collector *c, struct feed *f, int64_t now_ms)
@@ -109,67 +104,130 @@ static void rotate(struct collector *c, int64_t now_ms)
 		struct feed *f = c->feed[i];
 
 		if (f->heir != NULL && is_whole(f->heir) &&
-		    now_ms - f->heir->settled_ms >= OVERLAP_MS &&
-		    !any_waits(c, f->heir)) {
+		    now_ms - f->heir->settled_ms >= OVERLAP_MS) {
 			retire(c, f);
 			return;
 		}
 		if (oldest == NULL || f->born_ms < oldest->born_ms)
 			oldest = f;
 	}
-	if (oldest != NULL && all_whole(c) &&
+	if (oldest != NULL && all_whole(c, now_ms) &&
 	    now_ms - oldest->born_ms >= c->options.rotate_ms)
 		renew(c, oldest, now_ms);
 }
 
-static void again(struct collector *c, struct source *s, const char *reason)
+/* Data of this place may be missing since then, our clock. */
+static void lose(
+    struct collector *c, struct place *p, const char *reason, int64_t since_ms)
 {
-	unsigned side;
+	if (p->live)
+		feeds_place_lost(c, p, reason, since_ms);
+	p->tries++;
+	session_again(p->feed->session, &p->channel);
+}
 
-	for (side = 0; side < COLLECTOR_SIDES; side++) {
-		struct place *p = &s->place[side];
-
-		if (p->feed == NULL)
-			continue;
-		if (p->live)
-			feeds_place_lost(c, p, reason, s->suspect_ms);
-		session_again(p->feed->session, &p->channel);
-	}
+void feeds_place_again(struct collector *c, struct place *p, int64_t since_ms)
+{
+	c->resyncs++;
+	lose(c, p, "stall", since_ms);
 }
 
 void feeds_again(struct collector *c, struct source *s, int64_t since_ms)
 {
-	s->suspect_ms = since_ms;
-	c->resyncs++;
-	again(c, s, "stall");
+	unsigned side;
+
+	for (side = 0; side < COLLECTOR_SIDES; side++)
+		if (s->place[side].feed != NULL)
+			feeds_place_again(c, &s->place[side], since_ms);
+}
+
+/* The limit, doubled for each new subscription that changed nothing. */
+static int64_t patience(const struct place *p, int64_t limit_ms)
+{
+	unsigned n = p->tries < 16 ? p->tries : 16;
+
+	if (limit_ms << n > PATIENCE_MAX_MS)
+		return limit_ms > PATIENCE_MAX_MS ? limit_ms : PATIENCE_MAX_MS;
+	return limit_ms << n;
+}
+
+static void silent(
+    struct collector *c, struct place *p, const char *why, int64_t silent_ms)
+{
+	log_info("%s%s is silent for %lld s%s; subscribing to it again",
+	    p->feed->label, p->source->name, (long long)(silent_ms / 1000),
+	    why);
+	feeds_place_again(c, p, collector_wall_ms() - silent_ms);
 }
 
 /* Its class speaks at least so often, and it does not. */
-static void expect(struct collector *c, struct source *s, int64_t now_ms)
+static void expect(struct collector *c, struct place *p, int64_t now_ms)
 {
-	int64_t silent_ms = now_ms - s->heard_ms;
+	int64_t silent_ms = now_ms - p->spoke_ms;
 
-	if (s->live == 0 || silent_ms < s->patience_ms)
-		return;
-	log_info("%s is silent for %lld s; subscribing to it again", s->name,
-	    (long long)(silent_ms / 1000));
-	feeds_again(c, s, collector_wall_ms() - silent_ms);
-	s->heard_ms = now_ms;
-	if (s->patience_ms < EXPECT_MAX_MS)
-		s->patience_ms *= 2;
+	if (silent_ms >= patience(p, p->source->expect_ms))
+		silent(c, p, "", silent_ms);
 }
 
-static void tick_source(struct collector *c, struct source *s, int64_t now_ms)
+/* Two feeds of a channel say the same: what one lacks for so long it does not
+ * get. */
+static void compare(struct collector *c, struct place *p,
+    const struct place *other, int64_t now_ms)
 {
-	if (s->expect_ms > 0 && s->carried)
-		expect(c, s, now_ms);
-	if (s->channel.id == CHANNEL_BOOK_CHANGE)
-		changes_tick(c, s, now_ms);
-	if (s->refused_ms != 0 && now_ms >= s->refused_ms && s->carried) {
-		s->refused_ms = 0;
-		again(c, s, "disconnect");
+	if (p->behind_ms != 0 && p->spoke_ms >= p->behind_ms)
+		p->behind_ms = 0;
+	if (p->behind_ms == 0) {
+		if (other->told_ms - p->spoke_ms > LAG_MS)
+			p->behind_ms = now_ms;
+		return;
 	}
-	if (s->merge == NULL || !merge_waiting(s->merge)) {
+	if (now_ms - p->behind_ms < patience(p, BEHIND_MS))
+		return;
+	p->behind_ms = 0;
+	silent(c, p, " and another connection is not", now_ms - p->spoke_ms);
+}
+
+/* States of the exchange are told to each connection in its first minute. */
+static bool is_comparable(const struct source *s)
+{
+	return s->expect_ms == 0 && s->channel.id != CHANNEL_PLATFORM_STATE;
+}
+
+static void tick_places(struct collector *c, struct source *s, int64_t now_ms)
+{
+	unsigned side;
+
+	for (side = 0; side < COLLECTOR_SIDES; side++) {
+		struct place *p = &s->place[side], *other = &s->place[!side];
+
+		if (!p->live || p->channel.state != CHANNEL_LIVE)
+			continue;
+		if (s->expect_ms > 0)
+			expect(c, p, now_ms);
+		else if (other->live && is_comparable(s))
+			compare(c, p, other, now_ms);
+	}
+}
+
+static void ask_refused(struct source *s, int64_t now_ms)
+{
+	unsigned side;
+
+	if (s->refused_ms == 0 || now_ms < s->refused_ms)
+		return;
+	s->refused_ms = 0;
+	for (side = 0; side < COLLECTOR_SIDES; side++) {
+		struct place *p = &s->place[side];
+
+		if (p->feed != NULL && p->channel.state == CHANNEL_REFUSED)
+			session_again(p->feed->session, &p->channel);
+	}
+}
+
+/* What is held of a feed that is not aligned. */
+static void tick_merge(struct collector *c, struct source *s, int64_t now_ms)
+{
+	if (!merge_waiting(s->merge)) {
 		s->merge_ms = 0;
 	} else if (s->merge_ms == 0) {
 		s->merge_ms = now_ms;
@@ -180,12 +238,55 @@ static void tick_source(struct collector *c, struct source *s, int64_t now_ms)
 	}
 }
 
-void feeds_tick(struct collector *c, int64_t now_ms)
+static void tick_source(struct collector *c, struct source *s, int64_t now_ms)
 {
-	size_t i;
+	if (s->carried) {
+		tick_places(c, s, now_ms);
+		ask_refused(s, now_ms);
+	}
+	if (s->merge != NULL)
+		tick_merge(c, s, now_ms);
+	if (s->channel.id == CHANNEL_BOOK_CHANGE)
+		changes_tick(c, s, now_ms);
+}
+
+static void tick_canary(struct feed *f, int64_t now_ms)
+{
+	if (f->canary_ms == 0 || now_ms < f->canary_ms)
+		return;
+	f->canary_ms = 0;
+	if (f->canary.channel.state == CHANNEL_REFUSED)
+		session_again(f->session, &f->canary.channel);
+}
+
+/* We did not listen for so long (the process was stopped, say): what was not
+ * heard meanwhile is no silence. */
+static void forgive(struct collector *c, int64_t deaf_ms)
+{
+	size_t i, side;
 
 	for (i = 0; i < c->sources; i++)
+		for (side = 0; side < COLLECTOR_SIDES; side++) {
+			struct place *p = &c->source[i]->place[side];
+
+			p->spoke_ms += deaf_ms;
+			p->told_ms += deaf_ms;
+			p->behind_ms = 0;
+		}
+}
+
+void feeds_tick(struct collector *c, int64_t now_ms)
+{
+	int64_t passed_ms = now_ms - c->feeds_ms;
+	size_t i;
+
+	if (c->feeds_ms != 0 && passed_ms > DEAF_MS)
+		forgive(c, passed_ms);
+	c->feeds_ms = now_ms;
+	for (i = 0; i < c->sources; i++)
 		tick_source(c, c->source[i], now_ms);
+	for (i = 0; i < c->feeds; i++)
+		tick_canary(c->feed[i], now_ms);
 	if (c->options.rotate_ms > 0)
 		rotate(c, now_ms);
 }

@@ -31,11 +31,11 @@ static const struct {
 } channels[] = {
     {"quote.", "quote"},
     {"trades.", "trade"},
-    {"book.", "book"},
     {"ticker.", "ticker"},
     {"incremental_ticker.", "ticker"},
     {"chart.trades.", "candle"},
-    {"instrument.", "instrument"},
+    {"instrument.creation.", "instrument"},
+    {"instrument.state.", "instrument_state"},
     {NULL, NULL},
 };
 
@@ -117,8 +117,21 @@ bool route_of_table(const char *table, struct route_use *use)
 	return false;
 }
 
+/* book.{i}.{interval} tells changes, book.{i}.{group}.{depth}.{interval} whole
+ * windows, as get_order_book does. */
+static const char *book_type(const char *channel)
+{
+	size_t dots = 0;
+
+	for (; *channel != '\0'; channel++)
+		dots += *channel == '.';
+	return dots < 4 ? "book_change" : "book";
+}
+
 const char *route_channel_type(const char *channel)
 {
+	if (strncmp(channel, "book.", 5) == 0)
+		return book_type(channel);
 	for (size_t i = 0; channels[i].prefix != NULL; i++)
 		if (strncmp(channel, channels[i].prefix,
 			strlen(channels[i].prefix)) == 0)

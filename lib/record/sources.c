@@ -87,7 +87,7 @@ static struct source *source_new(const char *name, size_t len)
 	if (s->name == NULL || strlen(s->name) != len)
 		goto out;
 	channel_parse(s->name, len, &s->channel);
-	s->expect_ms = s->patience_ms = expectation(&s->channel);
+	s->expect_ms = expectation(&s->channel);
 	if (name_instrument(s) == -1)
 		goto out;
 	gap_strings(s);
@@ -170,9 +170,9 @@ static bool is_free(const struct collector *c, const struct source *s)
 {
 	return s->place[0].feed == NULL && s->place[1].feed == NULL &&
 	       !s->cut.waits && !s->overflow.waits &&
-	       s->overflow.what.dropped == 0 &&
+	       s->overflow.what.dropped == 0 && s->lost_ms == 0 &&
 	       (s->sweep == NULL ||
-		   (!sweep_runs(s->sweep) && !has_holes(c, s)));
+		   (!sweep_asks(s->sweep) && !has_holes(c, s)));
 }
 
 static void forget_source(struct collector *c, struct source *s)
@@ -278,11 +278,21 @@ struct instrument *instrument_get(
 	return i;
 }
 
+/* Whether rows of its trades would be taken for new ones. */
+static bool is_recalled(const struct instrument *i)
+{
+	const struct source *s = i->trades;
+
+	return s != NULL && s->sweep != NULL &&
+	       (sweep_asks(s->sweep) ||
+		   (s->carried && sweep_recalls(s->sweep, i->traded_ms)));
+}
+
 bool instrument_forget(struct collector *c, struct instrument *i)
 {
 	size_t n;
 
-	if (i->holed || i->call.busy || i->skipped.waits)
+	if (i->holed || i->call.busy || i->skipped.waits || is_recalled(i))
 		return false;
 	for (n = 0; n < c->n_instruments; n++)
 		if (c->instrument[n] == i)

@@ -149,11 +149,3 @@ void tape_free(struct tape *t)
 		free(shift(t));
 	memset(t, 0, sizeof(*t));
 }
-
-void tape_drop(struct tape *t)
-{
-	int64_t next = t->next;
-
-	tape_free(t);
-	t->next = next;
-}

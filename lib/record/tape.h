@@ -62,9 +62,6 @@ bool tape_hole_after(
 /* Gives the first hole up, if there is one; then ask tape_pop(). */
 void tape_skip(struct tape *t);
 
-/* Forgets what is held: it is still to come. */
-void tape_drop(struct tape *t);
-
 /* Frees what is held; the tape is as new. */
 void tape_free(struct tape *t);
 

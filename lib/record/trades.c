@@ -15,6 +15,12 @@
 
 /* For another feed, or a message out of order, to fill a hole by itself. */
 #define GRACE_MS 200
+/* The first trade of an instrument waits at most so long for earlier ones. */
+#define BEFORE_MS 10000
+/* So many holes at once, and a look at the market is cheaper than a call each;
+ * it has so long. */
+#define MANY 5
+#define LOOK_MS 2000
 /* Between tries that brought nothing: doubled up to the last. */
 #define RETRY_MS 100
 #define RETRY_MAX_MS 5000
@@ -48,7 +54,7 @@ static void write_held(
 {
 	struct tape_trade *t;
 
-	while ((t = tape_pop(&i->tape)) != NULL) {
+	while (!intake_full(c) && (t = tape_pop(&i->tape)) != NULL) {
 		write_trade(
 		    c, s, i, (struct json_span){t->text, t->len}, t->repaired);
 		free(t);
@@ -96,14 +102,18 @@ void trades_begin(struct collector *c, struct instrument *i)
 	i->before = false;
 	if (i->tape.next != 1 || i->trades == NULL)
 		return;
+	frames_begun(c, i);
 	tape_skip(&i->tape);
 	write_held(c, i->trades, i);
+	i->hole_ms = collector_now_ms();
 }
 
 void trades_listed(struct instrument *i)
 {
-	if (i->tape.next == 0)
-		tape_begin(&i->tape, 1);
+	if (i->tape.next != 0)
+		return;
+	tape_begin(&i->tape, 1);
+	frames_known(i->c, i);
 }
 
 static bool is_searched(const struct source *s)
@@ -111,18 +121,28 @@ static bool is_searched(const struct source *s)
 	return s->sweep != NULL && sweep_collects(s->sweep);
 }
 
+/* Of what nobody has seen a number yet, the rest of the message, the next one
+ * or a search may bring earlier ones. */
+static void begin_before(struct source *s, struct instrument *i)
+{
+	tape_begin(&i->tape, 1);
+	i->before = true;
+	if (is_searched(s))
+		sweep_want(s->sweep);
+}
+
 bool trades_take(struct collector *c, struct source *s, struct instrument *i,
     const struct datum *d, bool repaired)
 {
 	struct json_span text = d->value.text;
 
+	if (intake_full(c))
+		return false;
 	i->trades = s;
-	/* Of what nobody has seen a number yet, the rest of the message, the
-	 * next one or a running search may bring earlier ones. */
-	if (i->tape.next == 0) {
-		tape_begin(&i->tape, 1);
-		i->before = true;
-	}
+	if (!repaired && s->sweep != NULL && d->timestamp > 0)
+		sweep_note(s->sweep, d->timestamp);
+	if (i->tape.next == 0)
+		begin_before(s, i);
 	switch (
 	    tape_take(&i->tape, d->seq, text.p, text.len, repaired, HELD_MAX)) {
 	case TAPE_NEXT:
@@ -130,6 +150,8 @@ bool trades_take(struct collector *c, struct source *s, struct instrument *i,
 		write_held(c, s, i);
 		i->hole_ms = collector_now_ms();
 		i->tries = 0;
+		i->before = false; /* nothing is before the first of all */
+		i->looked = false;
 		break;
 	case TAPE_SEEN: c->repeated += !repaired; return false;
 	case TAPE_HELD:
@@ -145,12 +167,10 @@ bool trades_take(struct collector *c, struct source *s, struct instrument *i,
 			return false;
 		return trades_take(c, s, i, d, repaired);
 	}
-	if (d->timestamp > i->traded_ms)
-		i->traded_ms = d->timestamp;
 	if (!repaired && i->tape.held == NULL)
 		i->last_ms = collector_wall_ms();
-	if (!repaired && s->sweep != NULL && d->timestamp > 0)
-		sweep_note(s->sweep, d->timestamp);
+	if (d->timestamp > i->traded_ms)
+		i->traded_ms = d->timestamp;
 	return true;
 }
 
@@ -203,7 +223,7 @@ static void on_reply(void *arg, const struct rpc *m)
 
 	if (i->trades == NULL)
 		return;
-	intake_reply(i->c, i->trades, m);
+	intake_reply(i->c, i->trades, m, 0, 0);
 	if (trades_rows(m, &rows, &more))
 		while (
 		    json_array_next(&rows) == 1 && json_value(&rows, &v) == 0)
@@ -253,8 +273,51 @@ static void ask(struct instrument *i)
 	session_call(f->session, &i->call);
 }
 
+static void repair(struct instrument *i, int64_t now_ms, bool many)
+{
+	struct source *s = i->trades;
+
+	if (many && !i->looked && s->instrument == NULL && is_searched(s)) {
+		i->looked = true;
+		sweep_want(s->sweep);
+		i->due_ms = now_ms + LOOK_MS;
+		return;
+	}
+	ask(i);
+}
+
+/* Whether what was missed of it is being asked for. */
+static bool is_swept(const struct source *s)
+{
+	return s->sweep != NULL && sweep_runs(s->sweep);
+}
+
+static bool waits(struct collector *c, const struct source *s)
+{
+	return (feeds_live(c, s) == NULL && c->from_name == NULL) ||
+	       is_swept(s);
+}
+
+static bool is_late(
+    const struct instrument *i, int64_t now_ms, int64_t after_ms)
+{
+	return now_ms - i->hole_ms >= after_ms;
+}
+
+/* So long a first trade waits for earlier ones; when the channel is back they
+ * are searched. */
+static int64_t before_ms(const struct collector *c, const struct source *s)
+{
+	if (!is_searched(s))
+		return GRACE_MS;
+	if (s->live > 0 && BEFORE_MS < c->options.repair_timeout_ms)
+		return BEFORE_MS;
+	return c->options.repair_timeout_ms;
+}
+
 /* True: it has a hole still. */
-static bool tick_hole(struct collector *c, struct instrument *i, int64_t now_ms)
+static bool tick_hole(
+    struct collector *c, struct instrument *i, int64_t now_ms, bool many)
 {
 	int64_t from, to;
 
@@ -263,27 +326,29 @@ static bool tick_hole(struct collector *c, struct instrument *i, int64_t now_ms)
 			write_held(c, i->trades, i);
 		return i->call.busy;
 	}
-	if (i->before && i->trades != NULL && !is_searched(i->trades) &&
-	    now_ms - i->found_ms >= GRACE_MS) {
-		trades_begin(c, i);
+	if (i->before && i->trades != NULL &&
+	    (!is_swept(i->trades) || feeds_live(c, i->trades) == NULL)) {
+		if (is_late(i, now_ms, before_ms(c, i->trades)))
+			trades_begin(c, i);
+		return true;
+	}
+	/* While nobody can be asked, or all is asked for, its time stands
+	 * still. */
+	if (i->trades != NULL && waits(c, i->trades)) {
+		i->hole_ms = now_ms;
 		return true;
 	}
 	/* A name that is none cannot be asked for. */
 	if (i->trades == NULL || !i->named ||
-	    now_ms - i->hole_ms >= c->options.repair_timeout_ms) {
+	    is_late(i, now_ms, c->options.repair_timeout_ms)) {
 		if (i->trades != NULL)
 			give_up(i, i->trades);
 		else
 			tape_free(&i->tape);
 		return true;
 	}
-	if (i->before ||
-	    (i->trades->sweep != NULL && sweep_runs(i->trades->sweep))) {
-		i->hole_ms = now_ms;
-		return true;
-	}
 	if (!i->call.busy && now_ms >= i->due_ms)
-		ask(i);
+		repair(i, now_ms, many);
 	return true;
 }
 
@@ -295,12 +360,14 @@ static void say_filled(const struct instrument *i, int64_t now_ms)
 
 void trades_tick(struct collector *c, int64_t now_ms)
 {
-	struct instrument **at = &c->holes;
+	struct instrument **at, *i;
+	size_t n = 0;
 
-	while (*at != NULL) {
-		struct instrument *i = *at;
-
-		if (tick_hole(c, i, now_ms)) {
+	for (i = c->holes; i != NULL; i = i->next_hole)
+		n++;
+	for (at = &c->holes; *at != NULL;) {
+		i = *at;
+		if (tick_hole(c, i, now_ms, n >= MANY)) {
 			at = &i->next_hole;
 			continue;
 		}
@@ -311,21 +378,28 @@ void trades_tick(struct collector *c, int64_t now_ms)
 	}
 }
 
+static void flush(struct collector *c, struct instrument *i)
+{
+	bool carries = keep_carries(c);
+
+	if (i->trades == NULL)
+		return;
+	/* The rest of what is searched for the next run searches. */
+	if (i->before && carries && i->trades->sweep != NULL &&
+	    sweep_runs(i->trades->sweep))
+		return;
+	trades_begin(c, i);
+	/* With a state file the next run fetches what is missing. */
+	while (!carries && i->tape.held != NULL && !intake_full(c))
+		give_up(i, i->trades);
+}
+
 void trades_flush(struct collector *c)
 {
 	struct instrument *i;
 
-	for (i = c->holes; i != NULL; i = i->next_hole) {
-		if (i->before && i->trades != NULL)
-			trades_begin(c, i);
-		while (i->tape.held != NULL && i->trades != NULL) {
-			/* With a state file the next run fetches it. */
-			if (c->options.state != NULL)
-				tape_drop(&i->tape);
-			else
-				give_up(i, i->trades);
-		}
-	}
+	for (i = c->holes; i != NULL; i = i->next_hole)
+		flush(c, i);
 }
 
 void trades_skip(struct instrument *i)

@@ -56,11 +56,15 @@ static int take_word(struct wants *w, const char *word, struct fault *fault)
 			w->words |= words[i].bit;
 			return 0;
 		}
+	if (*word == '\0')
+		return fault_set(fault, EX_USAGE,
+		    "--channels: there is an empty word; commas stand between "
+		    "words");
 	if ((strchr(word, '.') == NULL && !is_bare(word)) ||
 	    strlen(word) > CHANNEL_LEN_MAX)
 		return fault_set(fault, EX_USAGE,
-		    "--channels %.60s: no such channels; --list-channels names "
-		    "them",
+		    "--channels %.60s: no such word; --list-channels prints "
+		    "them (full names of channels have a dot)",
 		    word);
 	if (w->names == WANTS_NAMES_MAX)
 		return fault_set(fault, EX_USAGE,

@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "replay/candle.h"
+#include "replay/incremental.h"
 #include "replay/life.h"
 #include "replay/tell.h"
 #include "replay/text.h"
 
 #define SECOND_US 1000000
+#define TICKER_US 5000000
 #define DAY_S 86400
 #define EXPIRY_S (8 * 3600) /* 08:00 UTC */
 #define ESTIMATED_S 1800    /* before it the price is being averaged */
@@ -230,6 +232,24 @@ void beside_greet_marks(struct market *m, unsigned base, uint64_t slots,
 	tell_end(m, slots, sink);
 }
 
+/* A ticker is told at least so often, changed or not. */
+static void tickers_tell(
+    struct market *m, size_t n, int64_t now_us, struct market_sink *sink)
+{
+	struct market_walk *w = &m->walk[n];
+
+	for (unsigned k = 0; k < MARKET_INTERVALS; k++) {
+		if (w->subs[STREAM_TICKER + k] == 0 ||
+		    now_us - w->ticker_us[k] < TICKER_US)
+			continue;
+		tell_begin(m, "ticker.", m->chain[n].name, tell_tails[k]);
+		text_ticker(&m->text, m, n, now_us / 1000, &m->beside);
+		w->ticker_us[k] = now_us;
+		tell_end(m, w->subs[STREAM_TICKER + k], sink);
+	}
+	incremental_idle(m, (uint32_t)n, now_us, sink);
+}
+
 static void second(struct market *m, int64_t now_us, struct market_sink *sink)
 {
 	m->seconds++;
@@ -247,6 +267,9 @@ static void second(struct market *m, int64_t now_us, struct market_sink *sink)
 		if (m->marks_of[b] != 0)
 			marks_tell(m, b, now_us, sink);
 	}
+	for (size_t n = 0; n < m->count; n++)
+		if (chain_is_open(&m->chain[n]))
+			tickers_tell(m, n, now_us, sink);
 	candle_idle(m, now_us, sink);
 }
 

@@ -7,10 +7,11 @@
 #include "replay/tell.h"
 #include "replay/text.h"
 
-#define FULL_EVERY 64    /* steps of the walk: a whole ticker comes again */
-#define GREEKS_EPOCH 8   /* steps that the greeks stay */
-#define FUNDING_EPOCH 16 /* and the funding */
-#define NONE INT64_MIN   /* null */
+#define FULL_EVERY 64     /* steps of the walk: a whole ticker comes again */
+#define GREEKS_EPOCH 8    /* steps that the greeks stay */
+#define FUNDING_EPOCH 16  /* and the funding */
+#define NONE INT64_MIN    /* null */
+#define AGAIN_US 60000000 /* of silence: the whole comes again */
 
 enum group { TOP, STATS, GREEKS };
 enum whose { ALL, DERIVATIVE, SINGLE, OPTION, PERPETUAL };
@@ -194,6 +195,7 @@ static int ticker_tell(struct market *m, uint32_t n, uint64_t subs,
 	for (unsigned group = TOP; group <= GREEKS; group++)
 		group_text(m, n, (enum group)group, now, was, &r);
 	buf_addc(&m->text, '}');
+	m->walk[n].incremental_us = now_us;
 	return tell_end(m, subs, sink);
 }
 
@@ -213,6 +215,17 @@ int incremental_tell(
 	    w->steps % FULL_EVERY == 0 ? NULL : w->told, now_us, sink);
 	*w->told = now;
 	return count;
+}
+
+void incremental_idle(
+    struct market *m, uint32_t n, int64_t now_us, struct market_sink *sink)
+{
+	struct market_walk *w = &m->walk[n];
+
+	if (w->subs[STREAM_INCREMENTAL] != 0 && w->told != NULL &&
+	    now_us - w->incremental_us >= AGAIN_US)
+		ticker_tell(m, n, w->subs[STREAM_INCREMENTAL], w->told, NULL,
+		    now_us, sink);
 }
 
 void incremental_greet(struct market *m, uint32_t n, uint64_t slots,

@@ -14,6 +14,10 @@
 int incremental_tell(
     struct market *m, uint32_t n, int64_t now_us, struct market_sink *sink);
 
+/* The whole ticker for those who have heard nothing for a minute. */
+void incremental_idle(
+    struct market *m, uint32_t n, int64_t now_us, struct market_sink *sink);
+
 /* The whole ticker for a new subscriber. */
 void incremental_greet(struct market *m, uint32_t n, uint64_t slots,
     int64_t now_us, struct market_sink *sink);

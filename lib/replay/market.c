@@ -233,6 +233,7 @@ static int quote_event(
 			continue;
 		tell_begin(m, "ticker.", i->name, tell_tails[k]);
 		text_ticker(&m->text, m, n, now_us / 1000, &m->rng);
+		m->walk[n].ticker_us[k] = now_us;
 		count += tell_end(m, subs[STREAM_TICKER + k], sink);
 	}
 	return count + incremental_tell(m, n, now_us, sink) +

@@ -61,6 +61,8 @@ struct market_walk {
 	struct incremental *told;
 	struct candle *candles;
 	int64_t told_mark, told_iv; /* of markprice.options */
+	/* When tickers were told last. */
+	int64_t ticker_us[MARKET_INTERVALS], incremental_us;
 	uint64_t subs[STREAM_COUNT];
 };
 

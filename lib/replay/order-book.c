@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "replay/book.h"
+#include "replay/pages.h"
 #include "replay/rpc.h"
 #include "replay/text.h"
 
@@ -28,6 +29,20 @@ static int depth_param(struct rpc_call *c, int *depth)
 	return 0;
 }
 
+/* As a page of trades may be refused, or lost. */
+static int refuse(struct rpc_call *c)
+{
+	uint64_t connection = c->session != NULL ? c->session->number : 0;
+	const char *message = NULL;
+	int code;
+
+	if (c->rpc->faults == NULL ||
+	    pages_refuse(c->rpc->faults, connection, &code, &message) == 0)
+		return 0;
+	c->lost = code == 0;
+	return c->lost ? 0 : rpc_fail(c, code, message);
+}
+
 int method_order_book(struct rpc_call *c)
 {
 	const struct market *m = c->rpc->market;
@@ -38,6 +53,8 @@ int method_order_book(struct rpc_call *c)
 
 	if (instrument_param(c, &n) == -1 || depth_param(c, &depth) == -1)
 		return -1;
+	if (refuse(c) == -1 || c->lost)
+		return c->lost ? 0 : -1;
 	book_make(m, n, &b);
 	r = rng_for(m->seed, n);
 	if (text_ticker_open(c->result, m, n, c->now_us / 1000, &r) == -1 ||

@@ -134,6 +134,8 @@ static void emit(void *arg, uint64_t slots, const char *text, size_t len)
 		heard = true;
 	}
 	s->heard += heard;
+	if (!heard)
+		truth_event(s->truth, 0, "unheard", text, len);
 }
 
 /* The trades that the market has made since, in the words of its channels. */

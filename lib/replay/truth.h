@@ -27,7 +27,7 @@ void truth_message(struct truth *t, uint64_t connection, int64_t sent_us,
     const char *text, size_t len);
 
 /* event: open, cut, reset, close, stall, maintenance-end; with a text also:
- * drop. */
+ * drop, unheard. */
 void truth_event(struct truth *t, uint64_t connection, const char *event,
     const char *text, size_t len);
 

@@ -72,11 +72,36 @@ static void take_channels(struct talk *t, const char *text)
 		    (int)strcspn(p + 7, "\""), p + 7);
 }
 
+static void grant(struct talk *t)
+{
+	if (wire_text(&t->w,
+		"{\"jsonrpc\":\"2.0\",\"id\":%ld,\"result\":{"
+		"\"access_token\":\"acc3ss\",\"refresh_token\":\"r3fresh\","
+		"\"expires_in\":2,\"token_type\":\"bearer\","
+		"\"scope\":\"connection\"}}",
+		t->id) == -1)
+		lost(t);
+}
+
+static void log_in(struct talk *t, const char *text, const struct behaviour *b)
+{
+	t->renewal = strstr(text, "\"grant_type\":\"refresh_token\"") != NULL;
+	event(t, t->renewal ? "renewal" : "login");
+	if (t->logins++ > 0 && b->stage == STAGE_LOGIN)
+		b->act(t);
+	else
+		grant(t);
+}
+
 static void answer(struct talk *t, const char *text, const struct behaviour *b)
 {
 	const char *p = strstr(text, "\"id\":");
 
 	t->id = p != NULL ? strtol(p + 5, NULL, 10) : 0;
+	if (strstr(text, "\"public/auth\"") != NULL) {
+		log_in(t, text, b);
+		return;
+	}
 	if (strstr(text, "\"public/subscribe\"") == NULL) {
 		if (strstr(text, "\"public/test\"") != NULL)
 			t->tests++;
@@ -213,6 +238,25 @@ static void reply(struct talk *t, const char *what)
 	if (wire_text(&t->w, "{\"jsonrpc\":\"2.0\",\"id\":%ld,%s}", t->id,
 		what) == -1)
 		lost(t);
+}
+
+static void refuse_login(struct talk *t)
+{
+	reply(t,
+	    "\"error\":{\"code\":13004,\"message\":\"invalid_credentials\"}");
+}
+
+static void refuse_renewal(struct talk *t)
+{
+	if (t->renewal)
+		refuse_login(t);
+	else
+		grant(t);
+}
+
+static void forget_login(struct talk *t)
+{
+	(void)t;
 }
 
 static void empty_result(struct talk *t)
@@ -430,6 +474,23 @@ static void heartbeat(struct talk *t)
 		close_4000(t);
 }
 
+/* Only that it is there, ten times a second. */
+static void heartbeats_only(struct talk *t)
+{
+	static const struct behaviour none = {"", STAGE_NONE, NULL};
+	unsigned long tests = t->tests;
+
+	while (!t->over) {
+		tell(t, "{\"params\":{\"type\":\"test_request\"},\"method\":"
+			"\"heartbeat\",\"jsonrpc\":\"2.0\"}");
+		while (!t->over && wire_readable(&t->w, 100))
+			hear(t, &none);
+		if (t->tests > tests)
+			event(t, "answered");
+		tests = t->tests;
+	}
+}
+
 const struct behaviour behaviours[] = {
     {"none", STAGE_NONE, NULL},
     {"wrong-certificate", STAGE_CERT, NULL},
@@ -447,6 +508,9 @@ const struct behaviour behaviours[] = {
     {"bad-accept", STAGE_REQUEST, bad_accept},
     {"extension", STAGE_REQUEST, extension},
     {"huge-header", STAGE_REQUEST, huge_header},
+    {"renewal-refused", STAGE_LOGIN, refuse_renewal},
+    {"renewal-silent", STAGE_LOGIN, forget_login},
+    {"login-refused", STAGE_LOGIN, refuse_login},
     {"empty-result", STAGE_SUBSCRIBE, empty_result},
     {"partial-result", STAGE_SUBSCRIBE, partial_result},
     {"auth-error", STAGE_SUBSCRIBE, auth_error},
@@ -472,6 +536,7 @@ const struct behaviour behaviours[] = {
     {"ping-flood", STAGE_LIVE, ping_flood},
     {"fragmented-ok", STAGE_LIVE, fragmented},
     {"heartbeat", STAGE_LIVE, heartbeat},
+    {"heartbeats-only", STAGE_LIVE, heartbeats_only},
     {NULL, STAGE_NONE, NULL},
 };
 

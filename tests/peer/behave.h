@@ -14,6 +14,7 @@ enum stage {
 	STAGE_TLS,       /* after the TLS handshake */
 	STAGE_REQUEST,   /* answers the upgrade request */
 	STAGE_UPGRADE,   /* after the upgrade */
+	STAGE_LOGIN,     /* answers public/auth but the first */
 	STAGE_SUBSCRIBE, /* answers public/subscribe */
 	STAGE_LIVE       /* after the subscription and one quote */
 };
@@ -27,7 +28,9 @@ struct talk {
 	long id; /* of the subscribe call */
 	unsigned long quotes;
 	unsigned long pongs;
-	unsigned long tests; /* public/test calls heard */
+	unsigned long tests;  /* public/test calls heard */
+	unsigned long logins; /* public/auth calls heard */
+	bool renewal;         /* the last of them was a refresh_token */
 	bool over;
 };
 

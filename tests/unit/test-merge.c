@@ -21,11 +21,24 @@ static void pop(struct merge *m)
 	}
 }
 
+static bool stamped;
+
+/* An alphabet of times: b and B are of the same millisecond, c is later. */
+static enum merge_is take(struct merge *m, unsigned side, uint64_t digest,
+    const char *text, size_t len)
+{
+	struct merge_news news = {digest, 0, text, len};
+
+	if (stamped)
+		news.stamp = (int64_t)(digest < 128 ? digest | 32 : digest);
+
+	return merge_take(m, side, &news);
+}
+
 /* 'P', 'S' or 'H'. */
 static char bring(struct merge *m, unsigned side, char letter)
 {
-	enum merge_is is = merge_take(
-	    m, side, (unsigned char)letter, &letter, 1);
+	enum merge_is is = take(m, side, (unsigned char)letter, &letter, 1);
 
 	if (is == MERGE_PASS)
 		pass(&letter, 1);
@@ -34,12 +47,13 @@ static char bring(struct merge *m, unsigned side, char letter)
 }
 
 /*
- * Plays a script: "0+" joins, "0-" leaves, "0abc" brings, "!" settles; words
+ * Plays a script: "0+" joins, "0-" leaves, "0=" leaves and was well,
+ * "0abc" brings, "!" settles; words
  * are separated by spaces.  True if what was passed on is as wanted.
  */
-static void play(const char *script, const char *want, const char *what)
+static void play_with(
+    struct merge *m, const char *script, const char *want, const char *what)
 {
-	struct merge *m = merge_new();
 	unsigned side = 0;
 
 	passed[0] = '\0';
@@ -48,7 +62,8 @@ static void play(const char *script, const char *want, const char *what)
 		case '0':
 		case '1': side = (unsigned)(*p - '0'); break;
 		case '+': merge_join(m, side); break;
-		case '-': merge_leave(m, side); break;
+		case '-': merge_leave(m, side, false); break;
+		case '=': merge_leave(m, side, true); break;
 		case '!': merge_settle(m); break;
 		case ' ': break;
 		default: bring(m, side, *p);
@@ -58,6 +73,17 @@ static void play(const char *script, const char *want, const char *what)
 	if (!ok(strcmp(passed, want) == 0, "%s", what))
 		printf("#   got %s\n#  want %s\n", passed, want);
 	merge_free(m);
+}
+
+static void play(const char *script, const char *want, const char *what)
+{
+	play_with(merge_new(false), script, want, what);
+}
+
+/* The first message of each side may be for it alone. */
+static void play_greeted(const char *script, const char *want, const char *what)
+{
+	play_with(merge_new(true), script, want, what);
 }
 
 static void test_scripts(void)
@@ -139,7 +165,7 @@ static void test_different(void)
 
 static void test_caps(void)
 {
-	struct merge *m = merge_new();
+	struct merge *m = merge_new(false);
 	static char big[MERGE_HELD_BYTES];
 	bool held = true;
 
@@ -156,23 +182,23 @@ static void test_caps(void)
 	    "one more, and all are let go");
 	is_int(passed[MERGE_HELD_MAX + 1], 'z', "in order");
 	is_int(bring(m, 1, 'y'), 'P', "the side leads now");
-	merge_leave(m, 1);
+	merge_leave(m, 1, false);
 	merge_join(m, 1);
-	ok(merge_take(m, 1, 1, big, sizeof(big) - 1) == MERGE_HELD,
+	ok(take(m, 1, 1, big, sizeof(big) - 1) == MERGE_HELD,
 	    "a long one is held");
 	bring(m, 1, 'A');
 	ok(merge_waiting(m), "the last byte too");
-	merge_take(m, 1, 3, big, 1);
+	take(m, 1, 3, big, 1);
 	ok(!merge_waiting(m), "one byte more and all are let go");
 	merge_free(m);
 	ok(true, "freed while some are to be popped");
-	m = merge_new();
+	m = merge_new(false);
 	merge_join(m, 0);
 	merge_join(m, 1);
 	passed[0] = '\0';
 	for (int i = 0; i < 1000; i++) {
-		merge_take(m, 0, 1000 + (uint64_t)i, "", 0);
-		merge_take(m, 1, 5000 + (uint64_t)i, "x", 1);
+		take(m, 0, 1000 + (uint64_t)i, "", 0);
+		take(m, 1, 5000 + (uint64_t)i, "x", 1);
 		pop(m);
 	}
 	ok(passed[0] == '\0' && merge_waiting(m),
@@ -188,30 +214,113 @@ static void test_caps(void)
 /* A side may fall behind by more than the log has. */
 static void test_far_behind(void)
 {
-	struct merge *m = merge_new();
+	struct merge *m = merge_new(false);
 	int seen = 0, pass_count = 0;
 
 	merge_join(m, 0);
 	merge_join(m, 1);
 	for (uint64_t i = 0; i < 5; i++) {
-		merge_take(m, 0, i, "", 0);
-		merge_take(m, 1, i, "", 0);
+		take(m, 0, i, "", 0);
+		take(m, 1, i, "", 0);
 	}
 	for (uint64_t i = 5; i < 1000; i++)
-		pass_count += merge_take(m, 0, i, "", 0) == MERGE_PASS;
-	merge_leave(m, 0);
+		pass_count += take(m, 0, i, "", 0) == MERGE_PASS;
+	merge_leave(m, 0, false);
 	for (uint64_t i = 5; i < 1000; i++)
-		seen += merge_take(m, 1, i, "", 0) == MERGE_SEEN;
+		seen += take(m, 1, i, "", 0) == MERGE_SEEN;
 	is_int(pass_count, 995, "the fast side leads");
 	is_int(seen, 995, "the slow one has nothing new, however far behind");
-	is_int(merge_take(m, 1, 1000, "", 0), MERGE_PASS, "then it leads");
+	is_int(take(m, 1, 1000, "", 0), MERGE_PASS, "then it leads");
 	merge_join(m, 0);
 	for (uint64_t i = 1001; i < 1300; i++)
-		merge_take(m, 1, i, "", 0);
+		take(m, 1, i, "", 0);
 	for (uint64_t i = 1001; i < 1300; i++)
-		seen += merge_take(m, 0, i, "", 0) == MERGE_SEEN;
+		seen += take(m, 0, i, "", 0) == MERGE_SEEN;
 	is_int(seen, 995 + 299, "nor has one that joined and comes late");
-	is_int(merge_take(m, 0, 1300, "", 0), MERGE_PASS, "then it leads");
+	is_int(take(m, 0, 1300, "", 0), MERGE_PASS, "then it leads");
+	merge_free(m);
+}
+
+static void test_times(void)
+{
+	stamped = true;
+	play("0+ 0cab 1+ 1cd 0d", "cabd",
+	    "times: a side alone, whatever they are");
+	play("0+ 1+ 0ab 1ab 0cd 1cd 1ef 0ef", "abcdef", "in turn");
+	play("0+ 0abc 1+ 1e 0de 1f 0f", "abcdef",
+	    "one message that both brought is enough");
+	play("0+ 0abc 1+ 1b 1d 0d", "abcd", "or one that is older");
+	play("0+ 0abc 1+ 1e 0f 1f 1g 0g", "abcfg",
+	    "the first that the other one does not bring may be a greeting");
+	play("0+ 0abc 1+ 1de 0f 1f 1g 0g", "abcefg", "others are passed on");
+	play(
+	    "0+ 0abc 1+ 1d 0- 1e", "abcde", "the other one leaves: it is none");
+	play("0+ 0abc 1+ 1d ! 0e 1e", "abcde", "or is silent");
+	play("0+ 0abc 1+ 1e ! 0def 1f", "abcef",
+	    "what comes too late is left out");
+	play("0+ 1+ 1ab 0bc 1c", "abc",
+	    "the second side began earlier: nothing is left out");
+	play("0+ 0abc 0- 0+ 0bcd", "abcd", "told again after a loss");
+	play("0+ 0abc 0- 0+ 0bCd", "abcCd", "another of the same millisecond");
+	play("0+ 1+ 0ab 1ab 0cC 1cC 1d 0d", "abcCd", "two of one");
+	play("0+ 0ab 1+ 1C 1d 0cCd 1e 0e", "abcCde", "joined between them");
+	play("0+ 1+ 0abc 1abc 0df 1e 1f 0g", "abcdfg",
+	    "dropped on the side that leads: order is kept");
+	play("0+ 1+ 0abc 1abc 0dx 0- 1dyz", "abcdxyz",
+	    "alone and behind: what is newer is new");
+	play("0+ 0xyz 0- 0+ 0abcdefghij", "xyz",
+	    "what is older is nothing new, also after a loss");
+	play_greeted("0+ 0abc 1+ 1D ! 0ef 1ef", "abcef",
+	    "greetings: left out when the other one goes on");
+	play_greeted(
+	    "0+ 0abc 1+ 1D ! 1e ! 0f 1f", "abcDef", "not when it does not");
+	play_greeted("0+ 0abc 1+ 1D ! 0- 1e", "abcDe", "or leaves");
+	play_greeted("0+ 0abc 1+ 1D 0= 1e", "abce",
+	    "but left out, too, if it leaves and was well");
+	play_greeted(
+	    "0+ 0abc 1+ 1De 0= 1f", "abcDef", "and it is the only one");
+	play_greeted("0+ 0abc 1+ 1D ! 1- 0e", "abce",
+	    "left out when its own side leaves");
+	play_greeted("0+ 1+ 1B 1d 0C 0d 0e 1e", "BCde",
+	    "at the very beginning both are told");
+	stamped = false;
+	play("0+ 0abc 1+ 1xabc 0d 1d", "abcd", "without times all is as ever");
+}
+
+/* A time from far away does not make the other side dumb for ever. */
+static void test_wrong_time(void)
+{
+	struct merge_news news = {1, INT64_MAX, "x", 1};
+	struct merge *m = merge_new(false);
+	int n = 0;
+
+	merge_join(m, 0);
+	merge_join(m, 1);
+	merge_take(m, 0, &news);
+	for (int64_t i = 2; i < 100; i++) {
+		news.digest = (uint64_t)i;
+		news.stamp = i;
+		n += merge_take(m, 0, &news) == MERGE_PASS;
+		pop(m);
+	}
+	is_int(n, 98, "behind a time from far away a side leads");
+	merge_leave(m, 0, false);
+	for (int64_t i = 100; i < 200; i++) {
+		news.digest = (uint64_t)i;
+		news.stamp = i;
+		n += merge_take(m, 1, &news) == MERGE_PASS;
+		pop(m);
+	}
+	is_int(n, 98 + 100, "and so does the other one");
+	merge_join(m, 0);
+	news.stamp = 150;
+	for (int64_t i = 200; i < 300; i++) {
+		news.digest = (uint64_t)i;
+		if (i == 201)
+			merge_leave(m, 1, false);
+		n += merge_take(m, 0, &news) == MERGE_PASS;
+	}
+	ok(n > 98 + 100, "so many that are a little older began anew");
 	merge_free(m);
 }
 
@@ -222,5 +331,10 @@ int main(void)
 	test_different();
 	test_caps();
 	test_far_behind();
+	stamped = true;
+	test_far_behind();
+	stamped = false;
+	test_times();
+	test_wrong_time();
 	return done_testing();
 }

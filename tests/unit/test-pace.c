@@ -9,9 +9,10 @@ static void test_rates(void)
 	int n = 0;
 
 	pace_init(&p, 1000, 60000);
-	is_int(pace_subscribe(&p, now_ms), 0, "a subscribe call at once");
-	is_int(pace_subscribe(&p, now_ms), 500, "the next half a second later");
-	is_int(pace_subscribe(&p, now_ms + 500), 0, "then it may go");
+	is_int(pace_subscribe(&p, &p, now_ms), 0, "a subscribe call at once");
+	is_int(pace_subscribe(&p, &p, now_ms), 500,
+	    "the next half a second later");
+	is_int(pace_subscribe(&p, &p, now_ms + 500), 0, "then it may go");
 	while (pace_call(&p, now_ms) == 0)
 		n++;
 	is_int(n, 10, "ten calls at once");
@@ -26,6 +27,33 @@ static void test_rates(void)
 	for (n = 0; n < 100 && pace_call(&p, now_ms) > 0; n++)
 		now_ms += 10;
 	is_int(n, 20, "and calls go at half the rate");
+}
+
+/* Three that always have something to ask, and one that asks once, later in
+ * every round. */
+static void test_turns(void)
+{
+	char who[4];
+	struct pace p;
+	int64_t now_ms = 1000000;
+	int went = 0;
+
+	pace_init(&p, 1000, 60000);
+	while (now_ms < 1005000 && went == 0) {
+		for (int i = 0; i < 3; i++)
+			pace_subscribe(&p, who + i, now_ms);
+		went = pace_subscribe(&p, who + 3, now_ms) == 0;
+		now_ms += 10;
+	}
+	ok(went && now_ms <= 1002000, "nobody waits for ever behind the busy");
+	pace_subscribe(&p, who, now_ms);
+	pace_subscribe(&p, who + 1, now_ms);
+	now_ms += 1000;
+	pace_leave(&p, who);
+	pace_leave(&p, who + 1);
+	pace_leave(&p, who + 2);
+	is_int(pace_subscribe(&p, who + 3, now_ms), 0,
+	    "nor behind those who have left");
 }
 
 /* How many of some sessions try at this moment. */
@@ -93,6 +121,7 @@ static void test_leaving(void)
 int main(void)
 {
 	test_rates();
+	test_turns();
 	test_closed();
 	test_leaving();
 	return done_testing();

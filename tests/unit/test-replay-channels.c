@@ -226,6 +226,27 @@ static void test_marks(void)
 	end(m, &h);
 }
 
+static void test_tickers_again(void)
+{
+	struct heard h;
+	struct market_sink sink;
+	struct market *m = begin(&h, &sink, "ticker.BTC-PERPETUAL.100ms");
+
+	seconds(m, 21, &sink);
+	is_int(h.count, 5, "a ticker at once, and each five seconds");
+	end(m, &h);
+	m = begin(&h, &sink, "incremental_ticker.BTC-PERPETUAL");
+	is_int(h.count, 1, "an incremental one at once");
+	seconds(m, 50, &sink);
+	is_int(h.count, 1, "and then nothing");
+	seconds(m, 70, &sink);
+	is_int(h.count, 2, "but the whole after a minute");
+	ok(span_is(last(&h, "type"), "\"snapshot\"") ||
+		span_is(last(&h, "type"), "snapshot"),
+	    "which says so");
+	end(m, &h);
+}
+
 static void test_seconds(void)
 {
 	struct heard h;
@@ -412,6 +433,7 @@ int main(void)
 	test_incremental("incremental_ticker.BTC-25DEC26-60000-C", 27);
 	test_marks();
 	test_seconds();
+	test_tickers_again();
 	test_perpetual();
 	test_candles();
 	test_platform();

@@ -47,6 +47,14 @@ static void patterns(void)
 	ok(!route_of_table("my_table", &use), "the user's own");
 	is_str(route_channel_type("trades.option.ETH.100ms"), "trade",
 	    "a channel's type");
+	is_str(route_channel_type("book.ETH-25DEC26-4000-C.100ms"),
+	    "book_change", "of the changes of a book");
+	is_str(route_channel_type("book.ETH-25DEC26-4000-C.none.20.100ms"),
+	    "book", "of whole windows");
+	is_str(route_channel_type("instrument.state.option.ETH"),
+	    "instrument_state", "of the state of instruments");
+	is_str(route_channel_type("instrument.creation.any.any"), "instrument",
+	    "of listings");
 	ok(route_channel_type("unheard.of") == NULL, "an unknown channel's");
 }
 
