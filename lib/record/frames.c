@@ -234,14 +234,17 @@ static int take_reply(struct collector *c, const struct recorded *r,
 	struct json rows;
 	struct datum d;
 	bool more;
+	bool trades = trades_rows(m, &rows, &more);
 
+	if (!trades)
+		channel = (struct json_span){"get_order_book", 14};
 	if (r->channel.p != NULL)
 		channel = r->channel;
 	s = source_get(c, channel.p, channel.len, fault);
 	if (s == NULL)
 		return -1;
 	s->wanted = true;
-	if (!trades_rows(m, &rows, &more)) {
+	if (!trades) {
 		depth_take(c, s, m->result);
 		return 0;
 	}

@@ -44,7 +44,8 @@ struct sweep {
 	struct source *s;
 	bool runs;
 	bool audit;
-	bool wanted;              /* by instruments whose first trade is held */
+	bool last;   /* of a channel that is taken off: no other follows */
+	bool wanted; /* by instruments whose first trade is held */
 	int64_t lost_ms, back_ms; /* our clock: the hole */
 	const char *reason;       /* of it; static */
 
@@ -184,6 +185,7 @@ static void begin(struct sweep *w, bool audit, int64_t now_ms)
 {
 	w->runs = true;
 	w->audit = audit;
+	w->last = false;
 	w->passes = w->tries = 0;
 	w->found_all = 0;
 	w->found_ms = 0;
@@ -347,12 +349,13 @@ static bool is_done(const struct sweep *w)
 static void end_pass(struct sweep *w, int64_t now_ms)
 {
 	int64_t whole_ms = w->reach.whole_ms;
+	bool audit = w->audit && !w->last;
 
 	w->passes++;
 	reach_end(&w->reach);
-	if (w->audit && (w->reach.chained || w->passes >= AUDIT_PASSES_MAX)) {
+	if (audit && (w->reach.chained || w->passes >= AUDIT_PASSES_MAX)) {
 		end_audit(w, whole_ms);
-	} else if (!w->audit && (is_done(w) || w->passes >= PASSES_MAX)) {
+	} else if (!audit && (is_done(w) || w->passes >= PASSES_MAX)) {
 		end(w, w->found == 0);
 	} else {
 		settle_before(w, false);
@@ -465,6 +468,7 @@ void sweep_last(struct sweep *w)
 		return;
 	w->to_ms = exchange_ms(w);
 	begin(w, true, collector_now_ms());
+	w->last = true;
 }
 
 void sweep_tick(struct sweep *w, int64_t now_ms)

@@ -134,6 +134,7 @@ void trade_record(struct judge *j, const struct members *m)
 		complain(j, "%s: trade %" PRId64 " is not %s", i->name, seq,
 		    t->text);
 	}
+	i->heard |= !repaired;
 	if (repaired)
 		take_repaired(j, i, seq, t, members_number(m, "received_at"));
 }
@@ -161,6 +162,7 @@ void trades_verdict(struct judge *j)
 	for (size_t k = 0; k < j->n_instruments; k++) {
 		struct instrument *i = j->instrument[k];
 		int64_t from_ms = i->market->ack_us / 1000;
+		uint64_t trades = j->trades;
 
 		for (size_t n = 0; n < i->n; n++) {
 			struct trade *t = &i->trade[n];
@@ -176,5 +178,6 @@ void trades_verdict(struct judge *j)
 			complain(j, "%s: trade %zu of %zu is missing: %s",
 			    i->name, n + 1, i->n, t->text);
 		}
+		j->unheard += !i->heard && j->trades > trades;
 	}
 }

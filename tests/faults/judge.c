@@ -219,6 +219,8 @@ static void print_figures(struct judge *j)
 	    &j->repairs);
 	print_times(
 	    "fetched trades, from the making to the record", &j->fetches);
+	printf(
+	    "# %" PRIu64 " instruments had no trade but those\n", j->unheard);
 	print_times("trades channels lost, from the last that was heard to the "
 		    "repaired record",
 	    &j->outages);

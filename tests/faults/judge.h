@@ -84,6 +84,7 @@ struct instrument {
 	int64_t first;       /* the number of the first */
 	size_t n, size;
 	int64_t last;    /* the number that the output had last */
+	bool heard;      /* a trade of it was sent, and read */
 	int64_t fetched; /* as that, of those that were fetched */
 };
 
@@ -101,7 +102,8 @@ struct judge {
 	uint64_t quotes, quotes_wrong, quotes_unread, quotes_missing;
 	uint64_t market_holes, market_holes_open;
 	uint64_t holes, holes_open, gaps, gaps_false, gaps_early;
-	uint64_t trades, strangers, unordered, changed, missing, declared;
+	uint64_t unheard, trades, strangers, unordered, changed, missing,
+	    declared;
 	uint64_t repaired, sequence_gaps, open_gaps, overflows, closed_unhurt;
 	int64_t lag_us;          /* the longest from the server to a record */
 	int64_t hole_us, gap_us; /* sums */

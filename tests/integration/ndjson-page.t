@@ -12,7 +12,7 @@ unset CURRENCY TOP_N_INSTRUMENTS
 page=$srcdir/man/deribit-ndjson.5
 
 # What the page names, a type and a member a line.  A book has the members of a
-# ticker too; all have the four with which a record begins, but a frame.
+# ticker too; all have the four with which a record begins, but a frame and a note.
 sed -n '/^\.Sh RECORDS/,/^\.Sh EXAMPLES/p' "$page" | awk '
 	/^\.Ss / { type = $2 }
 	/^\.It Li / && !/ Ta / {
@@ -27,7 +27,7 @@ sed -n '/^\.Sh RECORDS/,/^\.Sh EXAMPLES/p' "$page" | awk '
 cut -d " " -f 1 "$tmp/its" | sort -u | while read -r type; do
 	echo "$type type"
 	echo "$type received_at"
-	[ "$type" = frame ] || printf '%s kind\n%s currency\n' "$type" "$type"
+	case $type in frame | note) ;; *) printf '%s kind\n%s currency\n' "$type" "$type" ;; esac
 done >"$tmp/heads"
 sort -u "$tmp/its" "$tmp/heads" >"$tmp/named"
 

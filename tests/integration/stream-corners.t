@@ -45,6 +45,19 @@ jq -es '(map(select(.type == "trade").received_at / 1000 | floor)) as $at |
 ok $? 'a sequence gap lasts from the trade before it to the one after'
 stop_replay
 
+# -------------------------------------------------- a message newest first
+{
+	trade 7 1000 | sed 's/}]}}$/},{"trade_seq":6,"timestamp":1000,"instrument_name":"BTC-PERPETUAL"},{"trade_seq":5,"timestamp":1000,"instrument_name":"BTC-PERPETUAL"}]}}/'
+	trade 9 1001
+	trade 8 1001
+} >"$tmp/frames"
+start_replay --frames "$tmp/frames"
+run timeout 60 deribit-ws-stream --instrument BTC-PERPETUAL --count 5 \
+	--repair-timeout 2s
+is "$(jq -c 'if .type == "trade" then .trade_seq else .type end' "$tmp/out" |
+	tr '\n' ' ')" '5 6 7 8 9 ' 'a message newest first: oldest first, no gap'
+stop_replay
+
 # ------------------------------------------ data before their channel's answer
 start_peer early-cut 1
 start_stream --url "$PEER_URL" --cacert "$PEER_CACERT" --channels quotes \

@@ -58,12 +58,22 @@ read -r sockets channels low high <"$tmp/sizes"
 [ "$channels" -gt 3000 ] && [ "$high" -le 500 ] && [ $((high - low)) -le 1 ]
 ok $? "$channels channels on $sockets connections, $low to $high each"
 # An expiry's calls, and its puts, by strike: no two in a row on one connection.
-sed -n 's/^\([0-9]*\) quote\.\([^-]*-[^-]*\)-\([0-9d]*\)-\([CP]\)$/\2-\4 \3 \1/p' \
-	"$tmp/placed" | sed 's/d/./' | sort -k1,1 -k2,2n |
-	awk '{ if ($1 == was && $3 == on) { print; bad++ }
-	was = $1; on = $3; n++ } END { print n > "/dev/stderr" }' \
-	>"$tmp/neighbours" 2>"$tmp/options"
-is "$(wc -l <"$tmp/neighbours")" 0 \
-	"neighbours of $(cat "$tmp/options") options are on different connections"
+neighbours()
+{
+	sed -n 's/.*connection \([0-9]*\) carries quote\.\([^-]*-[^-]*\)-\([0-9d]*\)-\([CP]\)$/\2-\4 \3 \1/p' \
+		"$tmp/err" | sed 's/d/./' | sort -k1,1 -k2,2n |
+		awk '{ if ($1 == was && $3 == on) { print; bad++ }
+		was = $1; on = $3; n++ } END { print n > "/dev/stderr" }' \
+		>"$tmp/neighbours" 2>"$tmp/options"
+	is "$(wc -l <"$tmp/neighbours")" 0 \
+		"neighbours of $(cat "$tmp/options") options are on different connections"
+}
+neighbours
+
+# Two connections, which is where calls and puts might be parted.
+deribit-ws-stream -v BTC --channels quotes --count 1 >"$tmp/out" 2>"$tmp/err"
+is "$(sed -n 's/.*debug: connection \([0-9]*\) carries.*/\1/p' "$tmp/err" |
+	sort -u | tr '\n' ' ')" '1 2 ' 'a chain on two connections'
+neighbours
 
 done_testing

@@ -3,22 +3,18 @@
 # What a collector made of deribit-replay's market: its output is $tmp/out, its
 # log $tmp/err; the server's files are $tmp/truth and $tmp/ledger.
 
-# events WHAT [SECONDS]: instruments of BTC and ETH that were listed, or expired,
-# so long before the last line of the truth; with the time, ms.
+market='^(BTC|ETH)-'
+
+# events WHAT [SECONDS]: instruments of the market that were listed, or expired,
+# so long ago or longer; with the time, ms.
 events()
 {
 	kill -USR1 "$REPLAY_PID" 2>/dev/null
 	grep -F "\"event\":\"$1\"" "$tmp/truth" |
 		sed -n 's/.*"at":\([0-9]*\)[0-9]\{3\},"instrument_name":"\([^"]*\)".*/\2 \1/p' |
-		grep -E '^(BTC|ETH)-' |
-		awk -v now="$(now_ms)" -v s="${2:-0}" '$2 <= now - s * 1000'
-}
-
-# The server's time, ms: of the last thing that it did.
-now_ms()
-{
-	tail -c 4000 "$tmp/truth" | grep -oE '"(at|sent_at)":[0-9]{16}' |
-		tail -1 | sed 's/.*:\([0-9]*\)[0-9]\{3\}$/\1/'
+		grep -E "$market" |
+		awk -v now="$(date +%s)" -v s="${2:-0}" \
+			'$2 <= (now - s) * 1000'
 }
 
 # trades_whole SECONDS: says which trades of the ledger are missing in the
