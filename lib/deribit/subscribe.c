@@ -367,14 +367,16 @@ static bool is_quiet(
 static void forgive(struct session *s, int64_t now_ms, int64_t every_ms)
 {
 	int64_t late_ms = now_ms - s->looked_ms - every_ms;
+	bool late = s->looked_ms != 0 && late_ms >= LATE_MS;
 
-	if (s->looked_ms == 0 || late_ms < LATE_MS)
+	s->looked_ms = now_ms;
+	if (!late || s->all.quiet_ms == 0)
 		return;
 	s->all.quiet_ms += late_ms;
 	s->tick.quiet_ms += late_ms;
 }
 
-/* The canary alone. */
+/* The canary alone: others were heard just now. */
 static void again_silent(struct session *s, int64_t now_ms, int64_t every_ms)
 {
 	struct session_channel *c = s->canary;
@@ -399,10 +401,9 @@ static void on_look(void *arg)
 	struct fault fault;
 
 	loop_timer_set(s->loop, &s->look, now_ms + every_ms);
+	forgive(s, now_ms, every_ms);
 	if (s->canary == NULL || s->all.quiet_ms == 0)
 		return;
-	forgive(s, now_ms, every_ms);
-	s->looked_ms = now_ms;
 	if (s->tick.seen != s->canary_notes)
 		s->canary_tries = 0;
 	if (is_quiet(&s->all, s->notes, now_ms, timeout_ms)) {
@@ -412,6 +413,7 @@ static void on_look(void *arg)
 		    s->peer, timeout_ms / 1000, timeout_ms % 1000 / 100);
 		session_drop(s, &fault, SESSION_STALL);
 	} else if (s->canary->state == CHANNEL_LIVE &&
+		   now_ms - s->all.quiet_ms <= every_ms &&
 		   is_quiet(&s->tick, s->canary_notes, now_ms,
 		       timeout_ms << s->canary_tries)) {
 		again_silent(s, now_ms, every_ms);

@@ -12,6 +12,7 @@
  *	queue.c		records and gaps to the queue
  *	changes.c	incremental books, whose changes are a chain
  *	trades.c	trades in order, each once; holes that are fetched
+ *	audit.c		channels that may be dead, by the book summary
  *	sweep.c		what a market traded in a time, asked for
  *	life.c		listings, expiries
  *	look.c		what there is in a market; ranks
@@ -61,6 +62,7 @@ struct place {
 	bool live;         /* its data count */
 	bool early;        /* they came before the acknowledgement */
 	unsigned tries;    /* subscribed anew since its last data */
+	unsigned misses;   /* prices that moved without a word of it */
 	int64_t since_ms;  /* our clock: live since */
 	/* Monotonic: live since; the last data (or live since); the last but
 	 * those with which a subscription begins; since when the other place
@@ -99,6 +101,8 @@ struct source {
 	struct merge *merge; /* or NULL: one place suffices */
 	int64_t merge_ms;    /* since when something is held there */
 	int64_t expect_ms;   /* it speaks at least so often; 0: nobody knows */
+	uint64_t top;   /* of its best prices, at the last audit; 0: none */
+	int64_t top_ms; /* monotonic: that audit's */
 	struct sweep *sweep; /* of trades */
 	int64_t audited_ms;  /* by the last run: sweep_audited_ms() */
 };
@@ -171,6 +175,7 @@ struct pair {
 };
 
 struct chain_followed;
+struct audit;
 struct market;
 struct depth;
 
@@ -210,6 +215,9 @@ struct collector {
 	struct feed *feed[COLLECTOR_SESSIONS_MAX];
 	size_t feeds, feeds_made;
 	struct depth *depth; /* or NULL */
+	struct audit **audit;
+	size_t audits;
+	int64_t markets_ms; /* monotonic: new ones are looked for */
 	struct chain_followed *followed;
 	size_t n_followed;
 	struct market **market;
@@ -217,8 +225,10 @@ struct collector {
 	int64_t let_go_ms; /* monotonic: when it is looked what has ended */
 
 	struct gaps gaps;
-	struct buf line;   /* of a gap; a name */
-	struct buf record; /* for a filter */
+	struct buf line;    /* of a gap; a name */
+	struct buf record;  /* for a filter; a frame */
+	struct buf outputs; /* what the filter made of it, lines */
+	uint64_t outputs_n;
 	uint64_t jq_failed;
 	struct record_writer writer;
 	struct jq_map *jq;
@@ -243,6 +253,8 @@ struct collector {
 	bool state_there;    /* a file of ours: the next run begins with it */
 	bool former;         /* it names channels that are no more */
 	uint64_t state_mark; /* bytes written when the state is true */
+	bool state_lacks;    /* a channel that is heard for the first time */
+	int64_t state_made_ms;
 	int64_t state_due_ms, metrics_due_ms, success_due_ms, watchdog_due_ms;
 	int64_t watchdog_ms;
 	uint64_t messages_seen;
@@ -304,7 +316,7 @@ void feeds_back(struct collector *c, struct source *s);
 static inline void place_spoke(struct place *p, int64_t tick_ms)
 {
 	p->spoke_ms = tick_ms;
-	p->tries = 0;
+	p->tries = p->misses = 0;
 	if (tick_ms - p->live_ms > PLACE_GREETING_MS)
 		p->told_ms = tick_ms;
 }
@@ -329,7 +341,7 @@ struct feed *feeds_live(struct collector *c, const struct source *on);
 void feeds_hole(
     struct collector *c, struct source *s, int64_t to_ms, bool repaired);
 
-/* Holes of what is lost still, at the end. */
+/* At the end: what is held, and holes of what is lost still. */
 void feeds_holes(struct collector *c);
 
 /* How many wanted channels there are, and how many of them live. */
@@ -504,6 +516,11 @@ void life_missed(struct collector *c, const struct source *s);
 /* A connection was lost: what is over cannot be subscribed again. */
 void life_lost(struct collector *c);
 void life_tick(struct collector *c, int64_t now_ms);
+
+/* ---------------------------------------------------------------- audit.c */
+
+void audit_tick(struct collector *c, int64_t now_ms);
+void audit_free(struct collector *c);
 
 /* ---------------------------------------------------------------- depth.c */
 

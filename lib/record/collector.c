@@ -156,6 +156,7 @@ static void tick_exchange(struct collector *c, int64_t now_ms)
 	feeds_tick(c, now_ms);
 	life_tick(c, now_ms);
 	depth_tick(c, now_ms);
+	audit_tick(c, now_ms);
 }
 
 static void on_tick(void *arg)
@@ -230,6 +231,7 @@ struct collector *collector_new(struct loop *loop, struct out *out,
 	    options->session.retry_max_ms);
 	buf_init(&c->line, LINE_MAX);
 	buf_init(&c->record, FILTERED_MAX);
+	buf_init(&c->outputs, FILTERED_MAX);
 	buf_init(&c->state, STATE_MAX);
 	c->watchdog_ms = notify_watchdog_ms();
 	c->tick = (struct loop_timer){.call = on_tick, .arg = c};
@@ -261,6 +263,7 @@ void collector_free(struct collector *c)
 	}
 	life_free(c);
 	depth_free(c);
+	audit_free(c);
 	ndjson_free(&c->from);
 	keep_free(c);
 	jq_map_free(c->jq);
@@ -268,6 +271,7 @@ void collector_free(struct collector *c)
 	table_free(&c->instruments);
 	buf_free(&c->line);
 	buf_free(&c->record);
+	buf_free(&c->outputs);
 	free(c->source);
 	free(c->instrument);
 	free(c->pair);

@@ -57,6 +57,7 @@ static void place_live(struct collector *c, struct place *p)
 	p->behind_ms = 0;
 	p->early = false;
 	s->live++;
+	c->state_lacks |= !s->begun;
 	s->begun = true;
 	s->refusals = 0;
 	if (s->merge != NULL)
@@ -461,6 +462,10 @@ void feeds_holes(struct collector *c)
 	for (i = 0; i < c->sources; i++) {
 		struct source *s = c->source[i];
 
+		if (s->merge != NULL) {
+			merge_settle(s->merge);
+			intake_merged(c, s);
+		}
 		/* Of trades the next run fetches it. */
 		if (s->lost_ms == 0 ||
 		    (keep_carries(c) && s->channel.id == CHANNEL_TRADES))

@@ -36,6 +36,8 @@
 #define STALE_MS 600000
 /* A clock that was set back by more is wrong, or was. */
 #define FUTURE_MAX_MS 60000
+/* Before it is saved for the sake of a channel that is new. */
+#define SOON_MS 1000
 /* What is held may be seen to be so late: a tick, and some. */
 #define SEEN_MS 200
 
@@ -503,12 +505,17 @@ static void tick_state(struct collector *c, int64_t now_ms)
 		c->state_waits = false;
 		save(c);
 	}
+	/* A channel that the file does not name would leave no hole. */
+	if (c->state_lacks && c->state_due_ms > c->state_made_ms + SOON_MS)
+		c->state_due_ms = c->state_made_ms + SOON_MS;
 	if (c->state_waits || now_ms < c->state_due_ms)
 		return;
 	/* What was dropped is neither written nor told yet. */
 	if (c->overflowing || gaps_first(&c->gaps) != NULL)
 		return;
 	c->state_due_ms = now_ms + c->options.state_ms;
+	c->state_made_ms = now_ms;
+	c->state_lacks = false;
 	if (state_text(c, &c->state) != 1)
 		return;
 	c->state_mark = c->out->written + c->out->queued;

@@ -101,6 +101,10 @@ enum merge_is merge_lead(
 /* merge-stamp.c: what merge_take() and merge_settle() do, by stamps. */
 enum merge_is merge_take_stamped(
     struct merge *m, struct side *s, const struct merge_news *news);
+/* All that is held is passed on.  Whether some of it is no orphan. */
+bool merge_pass_held(struct merge *m);
+/* The side that waits has left. */
+void merge_orphan(struct merge *m);
 void merge_settle_stamped(struct merge *m, struct side *s, bool alone);
 
 #endif

@@ -5,9 +5,10 @@
  * among those of one millisecond.
  *
  * A side that joins beside another one waits until that one has brought one of
- * its messages, or a newer one: from there on it lacks nothing.  With the first
- * message of a subscription the exchange may tell a state that it tells nobody
- * else; it is left out when the other side goes on.
+ * its messages, or a newer one: from there on it lacks nothing.  If it leaves
+ * before that, what it has brought waits all the same: nobody else may have it.
+ * With the first message of a subscription the exchange may tell a state that
+ * it tells nobody else; it is left out when the other side goes on.
  */
 #include "record/merge-own.h"
 
@@ -31,10 +32,34 @@ static int64_t find(struct merge *m, const struct side *s, uint64_t digest)
 	return -1;
 }
 
-static void pass_held(struct merge *m)
+bool merge_pass_held(struct merge *m)
 {
-	while (m->held_count > 0)
-		merge_add(m, merge_shift_held(m));
+	bool own = false;
+
+	while (m->held_count > 0) {
+		struct merge_message *h = merge_shift_held(m);
+
+		own |= !h->orphan;
+		merge_add(m, h);
+	}
+	return own;
+}
+
+void merge_orphan(struct merge *m)
+{
+	struct merge_message *h;
+
+	for (h = m->held.first; h != NULL; h = h->next)
+		h->orphan = true;
+}
+
+/* The side waits no longer: its next message is at this place or later, or
+ * behind what is held of it, which is passed on.  Orphans it may yet bring. */
+static void join_at(struct merge *m, struct side *s, int64_t place)
+{
+	if (merge_pass_held(m))
+		place = m->end;
+	merge_align(s, place, false);
 }
 
 void merge_settle_stamped(struct merge *m, struct side *s, bool alone)
@@ -42,31 +67,39 @@ void merge_settle_stamped(struct merge *m, struct side *s, bool alone)
 	/* It may be for this side alone, and is, if the other one goes on. */
 	if (!alone && merge_is_greeting(m))
 		return;
-	pass_held(m);
-	merge_align(s, m->end, false);
+	join_at(m, s, m->end);
 }
 
-/* The side waits no longer: its next message is at this place or later. */
-static void join_at(struct merge *m, struct side *s, int64_t place)
+/* From this held one on, the first that is the same, or NULL. */
+static struct merge_message *find_same(
+    struct merge_message *h, const struct merge_news *news)
 {
-	merge_align(s, place, false);
-	if (m->held_count > 0) {
-		pass_held(m);
-		s->at = m->end;
-	}
+	while (h != NULL && h->stamp <= news->stamp &&
+	       (h->stamp != news->stamp || h->digest != news->digest))
+		h = h->next;
+	return h != NULL && h->stamp == news->stamp ? h : NULL;
 }
 
 static enum merge_is take_waiting(
     struct merge *m, struct side *s, const struct merge_news *news)
 {
 	int64_t place = find(m, s, news->digest);
+	struct merge_message *h = find_same(m->held.first, news);
 
+	while (h != NULL && !h->orphan)
+		h = find_same(h->next, news);
 	if (place != -1) {
 		join_at(m, s, place + 1);
 		return MERGE_SEEN;
 	}
 	if (m->end > 0 && news->stamp < m->stamp) {
 		join_at(m, s, m->stamp_from);
+		return MERGE_SEEN;
+	}
+	/* An earlier connection of this side has brought it. */
+	if (h != NULL) {
+		h->orphan = false;
+		s->fresh = false;
 		return MERGE_SEEN;
 	}
 	if (merge_hold(m, s, news)) {
@@ -77,37 +110,29 @@ static enum merge_is take_waiting(
 	return merge_lead(m, s, news);
 }
 
-/* Whether it is among the held ones. */
-static bool is_held(const struct merge *m, const struct merge_news *news)
-{
-	const struct merge_message *h = m->held.first;
-
-	while (h != NULL && h->stamp <= news->stamp &&
-	       (h->stamp != news->stamp || h->digest != news->digest))
-		h = h->next;
-	return h != NULL && h->stamp == news->stamp;
-}
-
-/* What the other side holds from before this message, which the side brings: it
- * will not bring them any more.  True: the other one holds the message, too. */
+/* What is held from before this message, which the side brings: it will not
+ * bring them any more.  *own: some of it the other side brought, which is there
+ * still. Whether that one brought this message, too. */
 static bool meet(struct merge *m, const struct side *s,
-    const struct side *other, const struct merge_news *news)
+    const struct merge_news *news, bool *own)
 {
-	bool met = other->is == SIDE_WAITING && is_held(m, news);
+	const struct merge_message *same = find_same(m->held.first, news);
+	bool met = same != NULL && !same->orphan;
 
-	while (other->is == SIDE_WAITING && m->held_count > 0) {
+	*own = false;
+	while (m->held_count > 0) {
 		struct merge_message *h = m->held.first;
-		bool same = h->stamp == news->stamp &&
-		            h->digest == news->digest;
+		bool is_last = h == same;
 
-		if (!met && h->stamp >= news->stamp)
+		if (same == NULL && h->stamp >= news->stamp)
 			break;
 		h = merge_shift_held(m);
-		if (same || (h->first && !s->fresh))
+		*own |= !h->orphan;
+		if (is_last || (h->first && !s->fresh))
 			free(h);
 		else
 			merge_add(m, h);
-		if (same)
+		if (is_last)
 			break;
 	}
 	return met;
@@ -117,13 +142,14 @@ static enum merge_is lead(
     struct merge *m, struct side *s, const struct merge_news *news)
 {
 	struct side *other = merge_other(m, s);
-	bool held = m->held_count > 0;
-	bool met = meet(m, s, other, news);
+	bool own, met = meet(m, s, news, &own);
 	enum merge_is is = merge_lead(m, s, news);
 
+	if (other->is != SIDE_WAITING)
+		return is;
 	if (met)
 		join_at(m, other, m->end);
-	else if (held && m->held_count == 0)
+	else if (own && m->held_count == 0)
 		/* This one is ahead of all that it brought. */
 		join_at(m, other, m->end - 1);
 	return is;

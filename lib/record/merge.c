@@ -46,6 +46,7 @@ struct merge_message *merge_copy(
 	message->digest = news->digest;
 	message->stamp = news->stamp;
 	message->first = s->fresh;
+	message->orphan = false;
 	message->len = news->len;
 	if (news->len > 0)
 		memcpy(message->text, news->text, news->len);
@@ -396,7 +397,9 @@ void merge_leave(struct merge *m, unsigned side, bool well)
 {
 	struct side *s = &m->side[side], *waiting;
 
-	if (s->is == SIDE_WAITING)
+	if (s->is == SIDE_WAITING && m->stamped && !merge_is_greeting(m))
+		merge_orphan(m);
+	else if (s->is == SIDE_WAITING)
 		merge_drop_held(m);
 	s->is = SIDE_AWAY;
 	waiting = waiting_side(m);
@@ -404,6 +407,8 @@ void merge_leave(struct merge *m, unsigned side, bool well)
 		merge_drop_held(m);
 	if (waiting != NULL)
 		settle(m, waiting);
+	else if (merge_other(m, s)->is == SIDE_AWAY)
+		merge_pass_held(m);
 }
 
 static enum merge_is take(
@@ -456,6 +461,8 @@ void merge_settle(struct merge *m)
 {
 	struct side *s = waiting_side(m);
 
-	if (s != NULL && m->held_count > 0)
+	if (s == NULL)
+		merge_pass_held(m);
+	else if (m->held_count > 0)
 		settle(m, s);
 }

@@ -10,8 +10,9 @@
  * While all messages of a channel have a time, these decide, and contents among
  * those of one millisecond: what is older than the last one that was passed on
  * is left out, what is newer is new.  A side that joins beside another one is
- * held until that one has brought a message that this one has, or a newer one.
- * What follows is about channels without times.
+ * held until that one has brought a message that this one has, or a newer one;
+ * what it has brought is held even if it leaves before that.  What follows is
+ * about channels without times.
  *
  * The digests of the last MERGE_LOG messages that were passed on are the log;
  * an aligned side has its place in it.  What stands there has been seen; the
@@ -73,7 +74,8 @@ struct merge_message {
 	struct merge_message *next;
 	uint64_t digest;
 	int64_t stamp;
-	bool first; /* of its side */
+	bool first;  /* of its side */
+	bool orphan; /* its side has left since */
 	size_t len;
 	char text[];
 };

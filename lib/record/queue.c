@@ -41,9 +41,10 @@ void queue_overflow(struct collector *c, struct source *s)
 	struct record_gap *what = &s->overflow.what;
 
 	if (!c->overflowing)
-		log_warn("the reader of the output is too slow: the queue of "
-			 "%zu bytes is full; what is dropped becomes gap "
-			 "records",
+		log_warn("%s: the queue of %zu bytes is full; what is dropped "
+			 "becomes gap records",
+		    c->waits_for_room ? "the spool has no room"
+				      : "the reader of the output is too slow",
 		    c->out->cap);
 	c->overflowing = true;
 	c->dropped++;
@@ -71,34 +72,62 @@ char *queue_room(struct collector *c, struct source *s, size_t n)
 static int add_filtered(void *arg, const char *json, size_t len)
 {
 	struct collector *c = arg;
-	char *p = out_reserve(c->out, len + 1);
 
-	if (p == NULL)
+	if (buf_add(&c->outputs, json, len) == -1 ||
+	    buf_addc(&c->outputs, '\n') == -1)
 		return -1;
-	memcpy(p, json, len);
-	p[len] = '\n';
-	out_commit(c->out, len + 1);
-	c->records++;
+	c->outputs_n++;
 	return 0;
 }
 
-/* What the user's filter makes of a record.  -1: the queue is full. */
+/* No more than was asked for. */
+static size_t count_lines(const struct collector *c, uint64_t *n)
+{
+	const char *p = buf_head(&c->outputs);
+	uint64_t left = (uint64_t)c->options.count - c->records;
+	const char *at = p;
+
+	*n = c->outputs_n;
+	if (c->options.count == 0 || *n <= left)
+		return buf_used(&c->outputs);
+	for (*n = 0; *n < left; ++*n)
+		at += strcspn(at, "\n") + 1;
+	return (size_t)(at - p);
+}
+
+static void say_failed(struct collector *c, const char *why, size_t len)
+{
+	if (c->jq_failed++ < JQ_SAID_MAX)
+		log_warn("--jq: %s; the record is left out: %.*s", why,
+		    (int)(len < 200 ? len - 1 : 200), buf_head(&c->record));
+}
+
+/* What the user's filter makes of a record, all of it or nothing.  -1: it does
+ * not fit into the queue now. */
 static int filter(struct collector *c, const char *record, size_t len)
 {
-	uint64_t before = c->records;
+	static const char too_much[] = "it makes too much of a record";
 	struct fault fault = {0};
+	uint64_t n;
+	size_t size;
 
 	buf_clear(&c->record);
+	buf_clear(&c->outputs);
+	c->outputs_n = 0;
 	if (buf_add(&c->record, record, len) == -1)
 		return -1;
-	if (jq_map_text(
-		c->jq, buf_head(&c->record), len, add_filtered, c, &fault) == 0)
+	if (jq_map_text(c->jq, buf_head(&c->record), len, add_filtered, c,
+		&fault) == -1)
+		say_failed(
+		    c, fault.text[0] != '\0' ? fault.text : too_much, len);
+	size = count_lines(c, &n);
+	if (size > c->out->cap) {
+		say_failed(c, too_much, len);
 		return 0;
-	if (fault.text[0] == '\0')
-		return c->records == before ? -1 : 0;
-	if (c->jq_failed++ < JQ_SAID_MAX)
-		log_warn("--jq: %s; the record is left out: %.*s", fault.text,
-		    (int)(len < 200 ? len - 1 : 200), buf_head(&c->record));
+	}
+	if (size > 0 && out_add(c->out, buf_head(&c->outputs), size) == -1)
+		return -1;
+	c->records += n;
 	return 0;
 }
 

@@ -9,7 +9,7 @@
  * of an incremental one the whole after a minute of silence.  With room for a
  * slow one. */
 #define EXPECT_INDEX_MS 10000
-#define EXPECT_TICKER_MS 60000
+#define EXPECT_TICKER_MS 30000
 #define EXPECT_INCREMENTAL_MS 180000
 
 static int no_memory(struct fault *fault)

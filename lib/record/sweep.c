@@ -385,7 +385,11 @@ static void take_page(struct sweep *w, struct json *rows, bool more)
 	case REACH_AGAIN:
 		w->due_ms = now_ms + wait_of(w->reach.broken - 1);
 		break;
-	case REACH_NEXT: break;
+	case REACH_NEXT:
+		/* Who says "more" for ever does not keep us. */
+		if (w->reach.cursor_ms > w->until_ms)
+			end_pass(w, now_ms);
+		break;
 	case REACH_END: end_pass(w, now_ms); break;
 	}
 }

@@ -92,23 +92,23 @@ void conn_say(struct conn *c, const char *text, size_t len)
 		too_slow(c);
 }
 
-void conn_notify(struct conn *c, const char *text, size_t len)
+bool conn_notify(struct conn *c, const char *text, size_t len)
 {
 	const struct server_options *o = c->server->options;
 
 	if (c->state != CONN_LIVE || c->stalled)
-		return;
+		return false;
 	c->notifications++;
 	if (o->drop_every > 0 &&
 	    c->notifications % (uint64_t)o->drop_every == 0) {
 		c->server->stats.dropped++;
 		truth_event(c->server->truth, c->number, "drop", text, len);
-		return;
+		return true;
 	}
 	if (o->faults->count > 0)
-		inflict_notify(c, text, len);
-	else
-		conn_queue(c, text, len);
+		return inflict_notify(c, text, len);
+	conn_queue(c, text, len);
+	return true;
 }
 
 void conn_queue(struct conn *c, const char *text, size_t len)

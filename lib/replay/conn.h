@@ -84,8 +84,10 @@ void conn_free(struct conn *c);
 void conn_say(struct conn *c, const char *text, size_t len);
 
 /* Queues a notification: counted for drop_every, refused when the client is
- * too slow (and then it is dropped). */
-void conn_notify(struct conn *c, const char *text, size_t len);
+ * too slow (and then it is dropped).  False: it is withheld, and nothing says
+ * so.
+ */
+bool conn_notify(struct conn *c, const char *text, size_t len);
 
 /* The same behind all counting and faults. */
 void conn_queue(struct conn *c, const char *text, size_t len);

@@ -89,7 +89,7 @@ static void release_channel(struct conn *c, struct json_span channel)
 	}
 }
 
-void inflict_notify(struct conn *c, const char *text, size_t len)
+bool inflict_notify(struct conn *c, const char *text, size_t len)
 {
 	struct server *s = c->server;
 	struct faults *f = s->options->faults;
@@ -97,19 +97,19 @@ void inflict_notify(struct conn *c, const char *text, size_t len)
 	struct faults_rule *r;
 
 	if (c->harm.silent || is_dead(c, of))
-		return;
+		return false;
 	r = faults_roll(f, FAULTS_DROP, of.p, of.len);
 	if (r != NULL) {
 		done(c, r, of);
 		s->stats.dropped++;
 		truth_event(s->truth, c->number, "drop", text, len);
-		return;
+		return true;
 	}
 	r = faults_roll(f, FAULTS_REORDER, of.p, of.len);
 	if (r != NULL &&
 	    harm_hold(&c->harm, text, len, clock_mono_us() + HOLD_US) == 0) {
 		done(c, r, of);
-		return;
+		return true;
 	}
 	conn_queue(c, text, len);
 	r = faults_roll(f, FAULTS_DUPLICATE, of.p, of.len);
@@ -118,6 +118,7 @@ void inflict_notify(struct conn *c, const char *text, size_t len)
 		conn_queue(c, text, len);
 	}
 	release_channel(c, of);
+	return true;
 }
 
 static bool is_victim(const struct conn *c)

@@ -11,8 +11,9 @@
 /* What is due by now. */
 void inflict_tick(struct server *s, int64_t now_us);
 
-/* Queues a notification: not at all, once, twice or later. */
-void inflict_notify(struct conn *c, const char *text, size_t len);
+/* Queues a notification: not at all, once, twice or later.  False: it is
+ * withheld, as all are. */
+bool inflict_notify(struct conn *c, const char *text, size_t len);
 
 /* Queues what was held back for too long; now_us 0: all of it. */
 void inflict_release(struct conn *c, int64_t now_us);

@@ -130,8 +130,7 @@ static void emit(void *arg, uint64_t slots, const char *text, size_t len)
 	for (unsigned slot = 0; slot < MARKET_SLOTS; slot++) {
 		if ((slots >> slot & 1) == 0 || s->conn[slot] == NULL)
 			continue;
-		conn_notify(s->conn[slot], text, len);
-		heard = true;
+		heard |= conn_notify(s->conn[slot], text, len);
 	}
 	s->heard += heard;
 	if (!heard)

@@ -5,12 +5,15 @@
  *	pair TRUTH OUT [LEDGER]
  *
  * What a connection was sent of a channel (the truth file) is a run of what the
- * market said on it.  The runs of all connections, laid over each other, are
- *the whole, if nothing was said that nobody was sent: each message of it has to
- *be in OUT, once and in order; of trades each number that the ledger has
- *between the first and the last that were sent.  Prints how long after its
- *sending a message was written, and a line of counts; exits 1 when a message is
- *lost, doubled, out of order or none that was sent.
+ * market said on it.  The runs of all connections, laid over each other, and
+ *what was said to nobody are the whole: each message of it has to be in OUT,
+ *once and in order, or to lie in a gap record of its channel, by the time of
+ *its sending; of trades each number that the ledger has between the first and
+ *the last that were sent.
+ *
+ * Prints how long after its sending a message was written, and a line of
+ *counts; exits 1 when a message is lost and in no gap, doubled, out of order or
+ *none that was sent, or the chain of a book is broken.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -50,12 +53,15 @@ struct topic {
 	char *name;
 	struct list sent;
 	struct list whole;
-	size_t next; /* of whole, in the output */
+	struct list missing; /* of the whole, or said to nobody */
+	struct list gap;     /* content: from, sent_us: to; ms */
+	size_t next;         /* of whole, in the output */
 };
 
 struct fields {
 	struct json_span type, channel, instrument, data;
 	int64_t connection, sent_us, received_us, seq, change_id, prev;
+	int64_t from_ms, to_ms;
 	uint64_t content;
 	bool event, unheard;
 };
@@ -65,12 +71,11 @@ static struct topic **topic;
 static size_t n_topics;
 static struct {
 	uint64_t messages, unheard, written, lost, again, strange, trades, gaps;
-	uint64_t records, broken;
+	uint64_t records, broken, in_gaps;
 } count;
 static int64_t last_connection;
-static int64_t last_us;     /* of what was sent */
-static int64_t end_us;      /* of what was written */
-static struct list unheard; /* when */
+static int64_t last_us; /* of what was sent */
+static int64_t end_us;  /* of what was written */
 /* From sending to writing; trades may wait for others. */
 static struct lates {
 	int64_t *us;
@@ -202,6 +207,12 @@ static void look(struct json_span object, struct fields *f)
 			f->type = json_inside(v.text);
 		else if (json_span_is(key, "received_at"))
 			f->received_us = integer(v.text);
+		else if (json_span_is(key, "channel") && v.text.len > 2)
+			f->channel = json_inside(v.text);
+		else if (json_span_is(key, "from"))
+			f->from_ms = integer(v.text);
+		else if (json_span_is(key, "to"))
+			f->to_ms = integer(v.text);
 	}
 	content(value, f);
 }
@@ -403,11 +414,15 @@ static void name_of(struct fields *f)
 /* Of what nobody ever listened to nothing is owed. */
 static void note_unheard(const struct class *class, struct fields *f)
 {
+	struct topic *t;
+
 	name_of(f);
 	look(f->data, f);
-	if (strcmp(class->type, "trade") != 0 &&
-	    topic_of(class->type, f->instrument)->sent.n > 0)
-		add(&unheard, (struct message){0, f->sent_us, 0});
+	if (strcmp(class->type, "trade") == 0)
+		return;
+	t = topic_of(class->type, f->instrument);
+	if (t->sent.n > 0)
+		add(&t->missing, (struct message){0, f->sent_us, 0});
 }
 
 static void sent_one(
@@ -495,8 +510,6 @@ static void read_truth(const char *path)
 	for (size_t i = 0; i < n_topics; i++)
 		if (!is_trade(topic[i]))
 			lay_all(topic[i]);
-	for (size_t i = 0; i < unheard.n; i++)
-		count.unheard += unheard.at[i].sent_us < last_us;
 }
 
 /* -------------------------------------------------------------- the ledger */
@@ -565,6 +578,18 @@ static void note_late(struct lates *l, int64_t us)
 	l->us[l->n++] = us;
 }
 
+static void take_gap(struct fields *f)
+{
+	const struct class *class = class_of(f->channel);
+
+	count.gaps++;
+	if (class == NULL)
+		return;
+	name_of(f);
+	add(&topic_of(class->type, f->instrument)->gap,
+	    (struct message){(uint64_t)f->from_ms, f->to_ms, 0});
+}
+
 static void take_record(struct json_span line)
 {
 	struct fields f = {.seq = 0};
@@ -577,9 +602,7 @@ static void take_record(struct json_span line)
 	end_us = f.received_us;
 	snprintf(class, sizeof(class), "%.*s", (int)f.type.len, f.type.p);
 	if (strcmp(class, "gap") == 0) {
-		count.gaps++;
-		printf(
-		    "# %.*s\n", line.len < 400 ? (int)line.len : 400, line.p);
+		take_gap(&f);
 		return;
 	}
 	t = topic_of(class, f.instrument);
@@ -595,9 +618,8 @@ static void take_record(struct json_span line)
 		complain(at < t->next ? "again" : "strange", t, t->next, line);
 		return;
 	}
-	if (at > t->next)
-		complain("lost before this", t, t->next, line);
-	count.lost += at - t->next;
+	for (size_t i = t->next; i < at; i++)
+		add(&t->missing, t->whole.at[i]);
 	t->next = at + 1;
 	count.written++;
 	if (strcmp(class, "book_change") == 0) {
@@ -619,16 +641,48 @@ static bool is_canary(const struct topic *t)
 	return t->next == 0 && strcmp(t->name, "index btc_usd") == 0;
 }
 
-/* What was sent in the last moment before the end may have come too late. */
-static void count_rest(const struct topic *t)
+static bool is_in_gap(const struct topic *t, int64_t us)
 {
-	size_t n = 0;
+	for (size_t i = 0; i < t->gap.n; i++)
+		if ((int64_t)t->gap.at[i].content <= us / 1000 &&
+		    us / 1000 <= t->gap.at[i].sent_us)
+			return true;
+	return false;
+}
+
+/* What was sent in the last moment before the end may have come too late. */
+static bool is_owed(const struct topic *t, int64_t us)
+{
+	return us < last_us && (!t->ticks || us < end_us - MOMENT_US);
+}
+
+static void count_missing(struct topic *t)
+{
+	size_t in_gap = 0, lost = 0;
 
 	for (size_t i = t->next; i < t->whole.n; i++)
-		n += !t->ticks || t->whole.at[i].sent_us < end_us - MOMENT_US;
-	if (n > 0)
-		printf("# %s: %zu missing at the end\n", t->name, n);
-	count.lost += n;
+		if (!t->ticks || t->whole.at[i].sent_us < end_us - MOMENT_US)
+			add(&t->missing, t->whole.at[i]);
+	for (size_t i = 0; i < t->missing.n; i++) {
+		const struct message *m = &t->missing.at[i];
+
+		if (m->connection == 0 && !is_trade(t) &&
+		    !is_owed(t, m->sent_us))
+			continue;
+		count.unheard += m->connection == 0 && !is_trade(t);
+		if (is_in_gap(t, m->sent_us)) {
+			in_gap++;
+			continue;
+		}
+		if (lost++ == 0)
+			printf("# %s: the first that is lost is of %lld ms\n",
+			    t->name, (long long)m->sent_us / 1000);
+	}
+	if (lost > 0)
+		printf("# %s: %zu lost, %zu more in %zu gaps\n", t->name, lost,
+		    in_gap, t->gap.n);
+	count.lost += lost;
+	count.in_gaps += in_gap;
 }
 
 static int by_size(const void *a, const void *b)
@@ -665,17 +719,18 @@ int main(int argc, char **argv)
 	each_line(argv[2], take_record);
 	for (size_t i = 0; i < n_topics; i++)
 		if (!is_canary(topic[i]))
-			count_rest(topic[i]);
+			count_missing(topic[i]);
 	print_lates("trades", &late_trades);
 	print_lates("others", &late);
 	printf("connections %lld, sent %llu, written %llu, trades %llu, "
 	       "lost %llu, again %llu, strange %llu, broken %llu, gaps %llu, "
-	       "unheard %llu\n",
+	       "unheard %llu, in gaps %llu\n",
 	    (long long)last_connection, (unsigned long long)count.messages,
 	    (unsigned long long)count.written, (unsigned long long)count.trades,
 	    (unsigned long long)count.lost, (unsigned long long)count.again,
 	    (unsigned long long)count.strange, (unsigned long long)count.broken,
-	    (unsigned long long)count.gaps, (unsigned long long)count.unheard);
+	    (unsigned long long)count.gaps, (unsigned long long)count.unheard,
+	    (unsigned long long)count.in_gaps);
 	return count.lost > 0 || count.again > 0 || count.strange > 0 ||
 	       count.broken > 0;
 }

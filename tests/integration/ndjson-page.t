@@ -94,7 +94,7 @@ round()
 perpetual.BTC-PERPETUAL.100ms,deribit_price_ranking.btc_usd,\
 deribit_price_statistics.btc_usd,\
 trades.option.ETH.agg2,trades.future.BTC.agg2"
-	stream raw --instrument BTC-PERPETUAL --raw --count 100
+	stream raw ETH BTC --channels trades --raw
 	# shellcheck disable=SC2086 # words
 	wait $streams
 	members "$tmp"/records.* >"$tmp/new"

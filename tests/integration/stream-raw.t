@@ -17,6 +17,7 @@ start_stream()
 {
 	stream_name=$tmp/$1
 	shift
+	: >"$stream_name"
 	deribit-ws-stream --retry-delay 100ms --retry-max-delay 500ms "$@" \
 		>"$stream_name" 2>"$stream_name.err" &
 	STREAM_PID=$!
@@ -100,6 +101,11 @@ for type in quote trade; do
 	[ -s "$tmp/a" ] && cmp "$tmp/a" "$tmp/b" >"$tmp/differ" 2>&1
 	ok $? "$(wc -l <"$tmp/a") records of type $type are those of another process"
 done
+# First trades wait for a moment, not for the end.
+late=$(tail -n $(($(wc -l <"$tmp/made") / 10)) "$tmp/made" |
+	grep -c '^{"type":"trade"')
+[ "$late" -le $(($(grep -c '^{"type":"trade"' "$tmp/made") / 3)) ]
+ok $? "trades stand among the others: $late in the last tenth"
 grep -c get_order_book "$tmp/raw" >"$tmp/asked"
 is "$(grep -c '^{"type":"book"' "$tmp/made")" "$(cat "$tmp/asked")" \
 	'the books that were asked for are there'
@@ -115,6 +121,12 @@ start_replay --synthetic 7 --rate 2000 --always --list-every 1 \
 	--fault page-shift:rate=0.3 --fault page-late:rate=0.3
 what='ETH --linger 1s
 	--channels quotes,trades,book.BTC-PERPETUAL.100ms,book.ETH-PERPETUAL.100ms'
+# Books that hardly change: the same snapshot comes again.
+for name in $(sed -n 's/^{"type":"quote".*"instrument_name":"\([^"]*\)".*/\1/p' \
+	"$tmp/plain" | sort | uniq -c | sort -n | awk '{ print $2 }' |
+	head -n 8); do
+	what=$what,book.$name.100ms
+done
 # shellcheck disable=SC2086 # words
 start_stream raw $what --raw --audit-interval 2s
 raw_pid=$STREAM_PID
@@ -185,6 +197,9 @@ jq -r 'if .type == "gap" then select(.channel | startswith("book.")) |
 	$2 == "change" && $3 != last[$1] { print; bad = 1 }
 	{ last[$1] = $4; n++ } END { exit bad || n < 100 }' >"$tmp/astray"
 ok $? 'the changes of books are chains'
+is "$(grep -c '"update_type":"snapshot"' "$tmp/made")" \
+	"$(grep -c '"data":{"type":"snapshot"' "$tmp/raw")" \
+	'with a snapshot for each subscription'
 stop_replay
 
 # ------------------------------------------- recordings of several runs, in one
@@ -203,6 +218,8 @@ record run2 ETH --raw --state "$tmp/state" --state-interval 50ms
 kill_pid KILL "$STREAM_PID"
 wait "$STREAM_PID" 2>/dev/null
 sed -i '$ { /}$/!d }' "$tmp/run2"
+sed -n 's/^{"instrument_name":"\(.*\)","trade_seq":\([0-9]*\)}$/\1 \2/p' \
+	"$tmp/state" >"$tmp/known"
 record run3 ETH --raw --state "$tmp/state"
 wait_for 'grep -q "trades\.option.*\"repaired\":true" "$tmp/run3"'
 stop_pid "$STREAM_PID"
@@ -212,6 +229,13 @@ cp "$tmp/out" "$tmp/made"
 is "$status $(grep -c . "$tmp/err")" '0 0' 'three runs with --state, one killed'
 dense "$tmp/made"
 ok $? "$(grep -c '"type":"trade"' "$tmp/made") trades, each once and none missing"
+
+# The last alone: what was known before it is in none of its trades.
+run deribit-ws-stream --from-raw "$tmp/run3"
+trades "$tmp/out" | awk 'NR == FNR { n[$1] = $2; next }
+	$1 in n && $2 <= n[$1] { print; bad = 1 } { some = 1 } END {
+	exit bad || !some }' "$tmp/known" - >"$tmp/again"
+ok $? "$(wc -l <"$tmp/known") numbers that were known are noted"
 
 record sol SOL --channels trades --raw
 stop_pid "$STREAM_PID"
@@ -295,6 +319,9 @@ is $? 0 'with 0'
 exec 7<&-
 run timeout 60 deribit-ws-stream --from-raw "$tmp/runs" --count 100
 is "$status $(wc -l <"$tmp/out" | tr -d ' ')" '0 100' '--count of a recording'
+run timeout 60 deribit-ws-stream --from-raw "$tmp/runs" --count 100 \
+	--jq '.type, .received_at, .channel'
+is "$status $(wc -l <"$tmp/out" | tr -d ' ')" '0 100' 'and of what a filter makes'
 
 # --------------------------------------------------------------------- filters
 run deribit-ws-stream --from-raw "$tmp/runs" --jq 'select(.type == "trade")'
@@ -329,6 +356,10 @@ is "$(wc -l <"$tmp/out" | tr -d ' ')" "$(wc -l <"$tmp/made" | tr -d ' ')" \
 run deribit-ws-stream --from-raw "$tmp/runs" --jq '.a ||'
 is "$status $(wc -c <"$tmp/out" | tr -d ' ')" '64 0' 'one that is none: 64'
 like "$(head -n 1 "$tmp/err")" 'error: --jq: jq program: ' 'and a sentence'
+run timeout 60 deribit-ws-stream --from-raw "$tmp/runs" --queue-max 64K --jq 'if
+	.type == "gap" then "x" * 100000 else empty end'
+is "$status $(wc -l <"$tmp/out" | tr -d ' ') $(grep -c 'too much' "$tmp/err")" \
+	'0 0 5' 'one that makes more than the queue can hold'
 
 # Live, with the gap records of an overflow.
 start_stream live ETH --jq '[.type, .instrument_name, .dropped]' --duration 2s

@@ -16,6 +16,7 @@ enum stage {
 	STAGE_UPGRADE,   /* after the upgrade */
 	STAGE_LOGIN,     /* answers public/auth but the first */
 	STAGE_SUBSCRIBE, /* answers public/subscribe */
+	STAGE_CALL,      /* is asked anything; says whether it answered */
 	STAGE_LIVE       /* after the subscription and one quote */
 };
 
@@ -31,6 +32,10 @@ struct talk {
 	unsigned long tests;  /* public/test calls heard */
 	unsigned long logins; /* public/auth calls heard */
 	bool renewal;         /* the last of them was a refresh_token */
+	const char *text;     /* of the request, for STAGE_CALL */
+	unsigned long calls;  /* requests heard */
+	unsigned long refused, replies; /* for behaviours */
+	bool answered;
 	bool over;
 };
 
@@ -50,6 +55,9 @@ void event(const struct talk *t, const char *fmt, ...)
 
 /* One quote of the instrument; over is set when the client is gone. */
 void send_quote(struct talk *t);
+
+/* Takes the channels of a subscribe call. */
+void take_channels(struct talk *t, const char *text);
 
 /* Takes one frame of the client's, answering calls as the exchange does. */
 void hear(struct talk *t, const struct behaviour *b);

@@ -256,6 +256,19 @@ static void test_times(void)
 	play(
 	    "0+ 0abc 1+ 1d 0- 1e", "abcde", "the other one leaves: it is none");
 	play("0+ 0abc 1+ 1d ! 0e 1e", "abcde", "or is silent");
+	play("0+ 0abc 1+ 1de 1- 0de", "abcde",
+	    "what a side that leaves brought waits");
+	play("0+ 0abc 1+ 1de 1- !", "abcde", "but not for ever");
+	play("0+ 0abc 1+ 1de 1- 0-", "abcde", "nor when both have left");
+	play("0+ 0abc 1+ 1de 1- 0f 1+ 1f 0g", "abcefg",
+	    "or when the other one goes on without it");
+	play("0+ 0abc 1+ 1de 1- 1+ 1ef 0d 0e 0f", "abcdef",
+	    "it comes back with the same");
+	play("0+ 0abc 1+ 1de 1- 1+ 1eg 0- 1h", "abcdegh", "and it is alone");
+	play("0+ 0abc 1+ 1de 1- 1+ 0d 1g 0efg", "abcdefg",
+	    "that it has come back says nothing of what it lacks");
+	play("0+ 0abc 1+ 1de 1- 1+ 1cdef 0def", "abcdef",
+	    "and what it brings again is no news");
 	play("0+ 0abc 1+ 1e ! 0def 1f", "abcef",
 	    "what comes too late is left out");
 	play("0+ 1+ 1ab 0bc 1c", "abc",
