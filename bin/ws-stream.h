@@ -10,7 +10,7 @@
 #include "deribit/rest.h"
 #include "io/cli.h"
 #include "io/spool.h"
-#include "record/collector.h"
+#include "collect/collector.h"
 
 #define WORDS_MAX 64  /* operands and --instrument */
 #define WORD_SIZE 256 /* of the environment's CURRENCY */

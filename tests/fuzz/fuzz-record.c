@@ -7,7 +7,7 @@
 
 #include "deribit/rpc.h"
 #include "fuzz.h"
-#include "record/collect.h"
+#include "collect/collect.h"
 
 static const char *const channels[] = {"quote.ETH-25DEC26-4000-C",
     "trades.option.ETH.100ms", "incremental_ticker.BTC-PERPETUAL",

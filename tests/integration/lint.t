@@ -31,6 +31,7 @@ net # include "record/thing.h"
 net #include <deribit/thing.h>
 net #include <libpq-fe.h>
 deribit #include "record/thing.h"
+record #include "collect/thing.h"
 deribit #include <curl/curl.h>
 db #include "record/thing.h"
 db #include <openssl/ssl.h>

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "record/life-own.h"
+#include "collect/life-own.h"
 
 /* After its channels are taken off an instrument is kept for so long: a summary
  * of the market is some seconds old when it comes. */

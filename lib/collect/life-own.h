@@ -4,10 +4,10 @@
  *	life.c	what is followed; listings and expiries as they are told
  *	look.c	what there is: the book summary of a market, asked for; ranks
  */
-#ifndef RECORD_LIFE_OWN_H
-#define RECORD_LIFE_OWN_H
+#ifndef COLLECT_LIFE_OWN_H
+#define COLLECT_LIFE_OWN_H
 
-#include "record/collect.h"
+#include "collect/collect.h"
 
 #define MARKETS_MAX 8 /* of a chain */
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "record/collect.h"
+#include "collect/collect.h"
 
 /* Two connections carry the same for so long, once both are settled. */
 #define OVERLAP_MS 2000

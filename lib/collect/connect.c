@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "record/collect.h"
+#include "collect/collect.h"
 
 /* Places a session begins with: so that listings find room on it. */
 #define PLACES_FIRST 460

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "record/collect.h"
+#include "collect/collect.h"
 
 /* Under way at once: at a round trip of 150 ms some 25 a second, more than the
  * pace of calls allows. */

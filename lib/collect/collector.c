@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/notify.h"
-#include "record/collect.h"
+#include "collect/collect.h"
 
 #define LINE_MAX 4096
 #define FILTERED_MAX ((size_t)32 << 20)

@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "base/num.h"
-#include "record/life-own.h"
+#include "collect/life-own.h"
 
 /* Between two looks at a market, unless ranks are wanted more often, and after
  * one that failed. */

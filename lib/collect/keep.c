@@ -26,7 +26,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "io/replace.h"
-#include "record/collect.h"
+#include "collect/collect.h"
 
 #define STATE_MAX ((size_t)64 << 20)
 #define FILE_MODE 0640

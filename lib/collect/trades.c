@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "record/collect.h"
+#include "collect/collect.h"
 
 /* For another feed, or a message out of order, to fill a hole by itself. */
 #define GRACE_MS 200

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "record/collect.h"
+#include "collect/collect.h"
 
 /* Before a channel that was refused is asked for again: one that was listed a
  * moment ago may not be open yet.  Twice as long each time. */

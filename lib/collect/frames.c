@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 #include "base/num.h"
-#include "record/collect.h"
+#include "collect/collect.h"
 
 #define RECORDED_MAX ((size_t)32 << 20)
 #define REPLAY_SAID_MAX 5

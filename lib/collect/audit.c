@@ -15,7 +15,7 @@
 
 #include "base/log.h"
 #include "base/num.h"
-#include "record/collect.h"
+#include "collect/collect.h"
 #include "record/digest.h"
 
 /* The share of --audit-interval: an audit of trades asks for much more. */

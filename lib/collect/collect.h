@@ -19,8 +19,8 @@
  *	depth.c		books that are asked for
  *	keep.c		the state file, the metrics file
  */
-#ifndef RECORD_COLLECT_H
-#define RECORD_COLLECT_H
+#ifndef COLLECT_COLLECT_H
+#define COLLECT_COLLECT_H
 
 #include <stdbool.h>
 
@@ -31,7 +31,7 @@
 #include "io/ndjson.h"
 #include "io/spool.h"
 #include "record/book.h"
-#include "record/collector.h"
+#include "collect/collector.h"
 #include "record/gaps.h"
 #include "record/merge.h"
 #include "record/record.h"

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "record/collect.h"
+#include "collect/collect.h"
 
 /* How often a class of channels speaks at the least (the exchange's
  * subscriptions pages): the index every second; a ticker is resent every 5 s,

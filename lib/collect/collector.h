@@ -6,8 +6,8 @@
  * did not fit into the queue, becomes a gap record.  The sockets never wait for
  * the reader of the output.
  */
-#ifndef RECORD_COLLECTOR_H
-#define RECORD_COLLECTOR_H
+#ifndef COLLECT_COLLECTOR_H
+#define COLLECT_COLLECTOR_H
 
 #include <stdint.h>
 

@@ -5,7 +5,7 @@
  * only that brings a snapshot.
  */
 #include "base/log.h"
-#include "record/collect.h"
+#include "collect/collect.h"
 
 /* A snapshot stands right behind the acknowledgement; each further time that it
  * does not come is waited for twice as long. */

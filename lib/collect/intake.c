@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/num.h"
-#include "record/collect.h"
+#include "collect/collect.h"
 #include "record/digest.h"
 
 /* Data beyond this are no quote: a book's snapshot, say. */

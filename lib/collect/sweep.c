@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "record/collect.h"
+#include "collect/collect.h"
 #include "record/reach.h"
 
 /* The exchange's most rows in a reply. */

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "record/collect.h"
+#include "collect/collect.h"
 
 /* How often a filter's failure is said. */
 #define JQ_SAID_MAX 5

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "record/collect.h"
+#include "collect/collect.h"
 
 /* BTC-25DEC26 of BTC-25DEC26-80000-C; its strike, its side. */
 struct key {

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "io/notify.h"
 #include "io/replace.h"
-#include "record/collect.h"
+#include "collect/collect.h"
 
 #define TEXT_MAX 16384
 /* Read by another user's collector. */
