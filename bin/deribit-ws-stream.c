@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -89,7 +90,7 @@ static int add_channels(
 
 static void on_early_signal(int sig)
 {
-	if (loop_signal_again())
+	if (sig != SIGALRM && loop_signal_again())
 		_exit(128 + sig);
 	stop_fetching = 1;
 }
@@ -104,8 +105,19 @@ static void catch_early(void)
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	/* There is nothing to report yet. */
+	signal(SIGUSR1, SIG_IGN);
+	sigaction(SIGALRM, &sa, NULL);
 	/* A limit on files is an error of write(2). */
 	signal(SIGXFSZ, SIG_IGN);
+}
+
+/* --duration holds while REST is asked, too; 0: no longer. */
+static void limit_early(int64_t ms)
+{
+	struct itimerval it = {.it_value = {ms / 1000, ms % 1000 * 1000}};
+
+	setitimer(ITIMER_REAL, &it, NULL);
 }
 
 static void on_stop(void *arg, int sig)
@@ -124,6 +136,7 @@ static int stream(
 {
 	if (loop_signals(loop, on_stop, on_report, collector, fault) == -1)
 		return -1;
+	limit_early(0);
 	if (stop_fetching != 0)
 		return 0;
 	if (collector_start(collector, fault) == -1 ||
@@ -165,6 +178,7 @@ static int run(struct config *c, struct out *out, struct fault *fault)
 		r = play(c, loop, collector, fault);
 		goto done;
 	}
+	limit_early(c->collector.duration_ms);
 	r = add_channels(c, collector, fault);
 	if (r == 0)
 		r = stream(loop, collector, fault);

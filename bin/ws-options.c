@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <wslay/wslayver.h>
 
 #include "deribit/chain.h"
@@ -42,10 +43,24 @@ static int take_instrument(void *config, const char *value, struct fault *fault)
 static int take_kind(void *config, const char *value, struct fault *fault)
 {
 	struct config *c = config;
+	struct chain_query query = {.currency = "BTC"};
 
-	(void)fault;
 	c->query.kind = strcmp(value, "all") == 0 ? NULL : value;
-	return 0;
+	query.kind = c->query.kind;
+	return chain_query_check(&query, fault) == -1
+	           ? fault_prefix(fault, "--kind")
+	           : 0;
+}
+
+static int take_settlement(void *config, const char *value, struct fault *fault)
+{
+	struct config *c = config;
+	struct chain_query query = {.currency = "BTC", .settlement = value};
+
+	c->query.settlement = value;
+	return chain_query_check(&query, fault) == -1
+	           ? fault_prefix(fault, "--settlement")
+	           : 0;
 }
 
 static int take_channels(void *config, const char *value, struct fault *fault)
@@ -136,8 +151,7 @@ static int take_heartbeat(void *config, const char *value, struct fault *fault)
 }
 
 static const struct cli_option options[] = {
-    {'i', "instrument", "NAME",
-	"this instrument (may be repeated); asks no REST",
+    {'i', "instrument", "NAME", "record this instrument (may be repeated)",
 	.take = take_instrument},
     {'k', "kind", "KIND",
 	"option (default), future, perpetual, spot,\n"
@@ -150,79 +164,85 @@ static const struct cli_option options[] = {
     {'s', "settlement", "CURRENCY",
 	"the market settled in this currency\n"
 	"(default: BTC and ETH their own, others USDC)",
-	AT(CLI_TEXT, query.settlement)},
+	.take = take_settlement},
     {'c', "channels", "LIST",
-	"words and full names of channels, commas between\n"
+	"words and full channel names, separated by commas\n"
 	"(default: quotes,trades)",
 	.take = take_channels},
-    {0, "list-channels", NULL, "print the words, and end", AT(CLI_FLAG, list)},
+    {0, "list-channels", NULL, "list the words for --channels, and exit",
+	AT(CLI_FLAG, list)},
     {0, "interval", "INTERVAL",
-	"of trades, tickers, books: 100ms (default), agg2,\n"
+	"for trades, tickers, books: 100ms (default), agg2,\n"
 	"or raw (needs --auth)",
 	.take = take_interval},
     {0, "resolution", "R", "of candles: 1 (default) to 720 minutes, or 1D",
 	.take = take_resolution},
-    {0, "book", "MODE", "snapshots (asked for), or incremental: every change",
+    {0, "book", "MODE", "snapshots (at intervals), or incremental: changes",
 	.take = take_book},
     {0, "depth", "N", "levels of a snapshot, each side (default 20)",
 	AT(CLI_INTEGER, collector.depth), .min = 1, .max = 10000},
     {0, "depth-interval", "TIME",
-	"each book is asked for so often (default 300s)",
+	"how often each book is fetched (default 300s)",
 	AT(CLI_TIME, collector.depth_ms), .min = 1, .max = DAY_MS},
-    {0, "count", "N", "end after N records", AT(CLI_INTEGER, collector.count),
+    {0, "count", "N", "stop after N records", AT(CLI_INTEGER, collector.count),
 	.min = 1, .max = INT64_MAX},
-    {0, "duration", "TIME", "end after so long",
+    {0, "duration", "TIME", "stop after this time",
 	AT(CLI_TIME, collector.duration_ms), .min = 1, .max = 3650 * DAY_MS},
-    {0, "state", "FILE", "how far all was written; the next run goes on there",
+    {0, "state", "FILE",
+	"remember here how far recording got; the next run\n"
+	"continues from there",
 	AT(CLI_TEXT, collector.state)},
-    {0, "state-interval", "TIME", "save it so often (default 10s)",
+    {0, "state-interval", "TIME", "how often it is saved (default 10s)",
 	AT(CLI_TIME, collector.state_ms), .min = 1, .max = DAY_MS},
-    {0, "spool", "DIR", "write segments there instead of standard output",
+    {0, "spool", "DIR", "write segments there instead of to standard output",
 	AT(CLI_TEXT, spool.dir)},
-    {0, "spool-segment", "SIZE", "bytes of a segment (default 64M)",
+    {0, "spool-segment", "SIZE", "size of a segment (default 64M)",
 	AT(CLI_SIZE, spool.segment_max), .min = 4096, .max = INT64_C(1) << 40},
-    {0, "spool-max", "SIZE", "bytes of segments; then the queue fills",
+    {0, "spool-max", "SIZE", "limit of all segments (default: none)",
 	AT(CLI_SIZE, spool.max), .min = 65536, .max = INT64_MAX},
-    {0, "raw", NULL, "write the frames as they came",
+    {0, "raw", NULL, "write messages as received, not records",
 	AT(CLI_FLAG, collector.raw)},
-    {0, "from-raw", "FILE", "make records of such frames (-: standard input)",
+    {0, "from-raw", "FILE", "turn such a recording into records (-: stdin)",
 	AT(CLI_TEXT, from_raw)},
-    {0, "jq", "FILTER", "put each record through this jq program",
+    {0, "jq", "FILTER", "pass each record through this jq program",
 	AT(CLI_TEXT, collector.jq)},
     {0, "metrics", "FILE", "figures for Prometheus, written every 15 s",
 	AT(CLI_TEXT, collector.metrics)},
-    {0, "redundancy", "N", "2: two connections for each channel, one stream",
+    {0, "redundancy", "N",
+	"2: each channel on two connections, merged into one\n"
+	"stream",
 	AT(CLI_INTEGER, collector.redundancy), .min = 1, .max = 2},
-    {0, "rotate", "TIME", "renew each connection so often, without a hole",
+    {0, "rotate", "TIME", "replace each connection this often, losing nothing",
 	AT(CLI_TIME, collector.rotate_ms), .min = 1000, .max = 30 * DAY_MS},
     {0, "repair-timeout", "TIME",
-	"a hole in trades is fetched for so long before it\n"
-	"is left open (default 60s)",
+	"how long missing trades are tried for (default 60s)",
 	AT(CLI_TIME, collector.repair_timeout_ms), .min = 1, .max = DAY_MS},
     {0, "audit-interval", "TIME",
-	"ask so often what was traded; 0: never (default\n300s)",
+	"how often the exchange is asked what was missed;\n"
+	"0: never (default 300s)",
 	AT(CLI_TIME, collector.audit_ms), .max = DAY_MS},
-    {0, "rank-interval", "TIME", "rank --top anew so often (default 1h)",
+    {0, "rank-interval", "TIME", "how often --top is ranked again (default 1h)",
 	AT(CLI_TIME, collector.rerank_ms), .min = 1000, .max = DAY_MS},
     {0, "linger", "TIME",
-	"listen to what has expired for so long\n(default 60s)",
+	"how long to keep an expired instrument subscribed\n"
+	"(default 60s)",
 	AT(CLI_TIME, collector.linger_ms), .max = DAY_MS},
     {0, "auth", NULL,
 	"log in with DERIBIT_CLIENT_ID and\nDERIBIT_CLIENT_SECRET",
 	AT(CLI_FLAG, auth)},
     {0, "credentials", "FILE",
-	"log in with the id and the secret in this file,\n"
-	"which only its owner may read",
+	"log in with the client id and secret in this file,\n"
+	"which only its owner may read (mode 0600)",
 	AT(CLI_TEXT, credentials)},
     {0, "url", "URL",
-	"the WebSocket; twice: of either connection\n"
+	"the WebSocket; given twice, a feed from each\n"
 	"(default: DERIBIT_WS_URL, or\n" WS_URL ")",
 	.take = take_url},
     {0, "rest-url", "URL",
 	"the REST API (default: DERIBIT_REST_URL, or\n"
 	"https://www.deribit.com/api/v2)",
 	AT(CLI_TEXT, rest.url)},
-    {0, "no-cache", NULL, "ask for the list of instruments, always",
+    {0, "no-cache", NULL, "fetch the list of instruments even if it is cached",
 	AT(CLI_FLAG, query.no_cache)},
     {0, "cacert", "FILE",
 	"trust these CAs (default: DERIBIT_CACERT, or\n"
@@ -230,30 +250,34 @@ static const struct cli_option options[] = {
 	AT(CLI_TEXT, rest.cacert)},
     {0, "proxy", "URL", "go through this proxy", AT(CLI_TEXT, rest.proxy)},
     {0, "connect-timeout", "TIME",
-	"for DNS, TCP and TLS, and for the upgrade\n(default 10s)",
+	"for DNS, TCP and TLS, and again for the upgrade\n"
+	"(default 10s)",
 	AT(CLI_TIME, rest.connect_timeout_ms), .min = 1, .max = DAY_MS},
-    {0, "reply-timeout", "TIME", "for an answer of the exchange (default 10s)",
+    {0, "reply-timeout", "TIME", "for the answer to a call (default 10s)",
 	AT(CLI_TIME, collector.session.reply_timeout_ms), .min = 1,
 	.max = DAY_MS},
-    {0, "heartbeat", "TIME", "ask for one so often (default 30s)",
+    {0, "heartbeat", "TIME",
+	"how often the exchange is to send one (default 30s)",
 	.take = take_heartbeat},
     {0, "stall-timeout", "TIME",
-	"not a byte for so long is a lost connection\n"
-	"(default: the heartbeat's and 15s)",
+	"a connection without a byte for this long is lost\n"
+	"(default: --heartbeat and 15s)",
 	AT(CLI_TIME, collector.session.stall_timeout_ms), .min = 1,
 	.max = DAY_MS},
     {0, "silence-timeout", "TIME",
-	"a connection without a tick of the index nor other\n"
-	"data for so long is lost; 0: never (default 5s)",
+	"a connection without data for this long is lost, be\n"
+	"it but a tick of an index; 0: never (default 5s)",
 	AT(CLI_TIME, collector.session.canary_timeout_ms), .max = DAY_MS},
     {0, "retry-delay", "TIME",
-	"first bound of the wait before another try\n(default 1s)",
+	"longest wait before the first retry; doubles each\n"
+	"time (default 1s)",
 	AT(CLI_TIME, collector.session.retry_delay_ms), .max = DAY_MS},
-    {0, "retry-max-delay", "TIME", "last bound of it (default 60s)",
+    {0, "retry-max-delay", "TIME",
+	"longest wait before any retry (default 60s)",
 	AT(CLI_TIME, collector.session.retry_max_ms), .max = DAY_MS},
     {0, "queue-max", "SIZE",
-	"bytes that wait for a slow reader of the\n"
-	"output before records are dropped (default 256M)",
+	"how much may wait for a slow reader before records\n"
+	"are dropped (default 256M)",
 	AT(CLI_SIZE, queue_max), .min = 65536, .max = INT64_C(1) << 40},
     {0}};
 
@@ -308,7 +332,6 @@ void ws_config_init(struct config *c, const volatile sig_atomic_t *stop)
 	c->wants.resolution = "1";
 	s->canary_timeout_ms = 5000;
 	c->collector.canary = CANARY;
-	c->collector.redundancy = 1;
 	c->collector.repair_timeout_ms = 60000;
 	c->collector.audit_ms = 300000;
 	c->collector.rerank_ms = 3600000;
@@ -370,12 +393,47 @@ static void name_urls(struct config *c)
 	const char *url = environment("DERIBIT_WS_URL");
 	struct collector_options *o = &c->collector;
 
-	if (c->urls == 2)
-		o->redundancy = 2;
+	if (o->redundancy == 0)
+		o->redundancy = c->urls == 2 ? 2 : 1;
 	if (c->urls == 0)
 		o->url[0] = url != NULL ? url : WS_URL;
 	if (c->urls < 2)
 		o->url[1] = o->url[0];
+}
+
+/* A name that a variable lost. */
+static int check_empty(const struct config *c, struct fault *fault)
+{
+	const struct {
+		const char *option, *value;
+	} texts[] = {{"state", c->collector.state}, {"spool", c->spool.dir},
+	    {"from-raw", c->from_raw}, {"metrics", c->collector.metrics},
+	    {"credentials", c->credentials}, {"rest-url", c->rest.url},
+	    {"cacert", c->rest.cacert}, {"jq", c->collector.jq}};
+	size_t i;
+
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (texts[i].value != NULL && texts[i].value[0] == '\0')
+			return fault_set(fault, EX_USAGE,
+			    "option --%s needs a value", texts[i].option);
+	return 0;
+}
+
+/* Of a recording all is taken that it has. */
+static int check_recording(const struct config *c, struct fault *fault)
+{
+	if (c->from_raw == NULL)
+		return 0;
+	if (c->collector.raw || c->currencies > 0 || c->instruments > 0 ||
+	    c->channels[0] != '\0' || c->book != 0)
+		return fault_set(fault, EX_USAGE,
+		    "--from-raw makes records of all that was recorded: not "
+		    "with --raw, --instrument, --channels, --book or a "
+		    "CURRENCY");
+	if (c->collector.state != NULL)
+		return fault_set(fault, EX_USAGE,
+		    "--from-raw asks nobody what was missed: not with --state");
+	return 0;
 }
 
 /* What cannot be meant. */
@@ -390,21 +448,30 @@ static int check_together(const struct config *c, struct fault *fault)
 	if (o->raw && o->jq != NULL)
 		return fault_set(fault, EX_USAGE,
 		    "--raw writes frames as they came: not with --jq");
-	if (c->from_raw != NULL &&
-	    (o->raw || c->currencies > 0 || c->instruments > 0))
+	if (c->urls == 2 && o->redundancy == 1)
 		return fault_set(fault, EX_USAGE,
-		    "--from-raw makes records of all that was recorded: not "
-		    "with --raw, --instrument or a CURRENCY");
-	if (c->from_raw != NULL && o->state != NULL)
-		return fault_set(fault, EX_USAGE,
-		    "--from-raw asks nobody what was missed: not with --state");
+		    "--url twice is two feeds: not with --redundancy 1");
+	if (o->state != NULL && o->metrics != NULL &&
+	    strcmp(o->state, o->metrics) == 0)
+		return fault_set(
+		    fault, EX_USAGE, "--state and --metrics are two files");
 	if (c->spool.max > 0 && c->spool.dir == NULL)
-		return fault_set(fault, EX_USAGE,
-		    "--spool-max is the size of what --spool writes");
+		return fault_set(fault, EX_USAGE, "--spool-max needs --spool");
 	if (c->spool.segment_max != SEGMENT_SIZE && c->spool.dir == NULL)
-		return fault_set(fault, EX_USAGE,
-		    "--spool-segment is the size of what --spool writes");
+		return fault_set(
+		    fault, EX_USAGE, "--spool-segment needs --spool");
 	return 0;
+}
+
+/* Said before the first try, not by libcurl at each. */
+static int check_cacert(const struct config *c, struct fault *fault)
+{
+	if (c->from_raw != NULL || c->rest.cacert == NULL ||
+	    access(c->rest.cacert, R_OK) == 0)
+		return 0;
+	return fault_errno(fault, EX_NOINPUT,
+	    "%.255s: the file of certificate authorities (--cacert)",
+	    c->rest.cacert);
 }
 
 static int read_login(struct config *c, struct fault *fault)
@@ -444,6 +511,7 @@ static void finish_session(struct config *c)
 int ws_config_read(struct config *c, int argc, char **argv, struct fault *fault)
 {
 	int i = cli_parse(&ws_cli, argc, argv, c, fault);
+	bool top = c->query.top > 0;
 
 	if (i == -1)
 		return -1;
@@ -454,6 +522,11 @@ int ws_config_read(struct config *c, int argc, char **argv, struct fault *fault)
 			return -1;
 	if (c->from_raw == NULL && take_environment(c, fault) == -1)
 		return -1;
+	if (check_empty(c, fault) == -1 || check_recording(c, fault) == -1)
+		return -1;
+	if (top && c->currencies == 0)
+		return fault_set(
+		    fault, EX_USAGE, "--top is of a CURRENCY's instruments");
 	if (c->currencies == 0 && c->instruments == 0 && c->wants.names == 0 &&
 	    !(c->wants.words & WANTS_PLATFORM) && c->from_raw == NULL)
 		return fault_set(fault, EX_USAGE,
@@ -461,6 +534,8 @@ int ws_config_read(struct config *c, int argc, char **argv, struct fault *fault)
 	finish_session(c);
 	name_urls(c);
 	if (check_together(c, fault) == -1)
+		return -1;
+	if (check_cacert(c, fault) == -1)
 		return -1;
 	return read_login(c, fault);
 }

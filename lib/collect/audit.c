@@ -3,9 +3,11 @@
  * quiet option says nothing for an hour, so silence proves nothing; but when
  * the book summary of its market shows that a best price has moved since the
  * last one, and the channel brought nothing from before that one until now, a
- * message is missing.  Once may be one that is on its way; when it comes twice,
- * the channel is subscribed to anew.  One call a market, whatever it holds, and
- * what is kept of a channel is one number.
+ * message is missing.  When it moves twice, and is not back where it was, the
+ * channel is in doubt; and when its connection has brought what the exchange
+ * sent after that audit, and still no word of it, it is subscribed to anew: a
+ * connection that is silent, or late, says nothing of its channels.  One call a
+ * market, whatever it holds, and what is kept of a channel is a few numbers.
  *
  * Only that a price moved counts, and not which it is: what the summary and the
  * channel understand by a price need not be the same.
@@ -25,8 +27,12 @@
 #define SOON_MAX 8
 /* The first, after the start. */
 #define FIRST_MS 10000
-/* A summary is so old at most (it is made anew every 2 s: that was seen). */
+/* An older summary is not looked at (it is made anew every 2 s: that was seen).
+ */
 #define AGE_MS 5000
+/* One channel of a connection may be later than another by so much: some are
+ * conflated, for a second at most. */
+#define LATE_MS 2000
 /* Prices that moved without a word, in a row: doubled for each new subscription
  * that changed nothing. */
 #define MISSES 2
@@ -36,8 +42,11 @@ struct audit {
 	struct collector *c;
 	char kind[16], currency[NAME_MAX_LEN + 1];
 	struct session_call call;
-	int64_t due_ms; /* monotonic */
-	unsigned soon;  /* of them, one after the other */
+	/* Monotonic: when it is due; whether it is still needed soon is seen
+	 * then, or 0. */
+	int64_t due_ms, soon_ms;
+	int64_t asked_ms;
+	unsigned soon; /* of them, one after the other */
 };
 
 /* The market of a source; false: it tells no best price, or one of combos, for
@@ -161,29 +170,57 @@ static bool is_silent(const struct place *p, int64_t last_ms)
 	       p->live_ms < last_ms - AGE_MS && p->spoke_ms < last_ms - AGE_MS;
 }
 
+/* So many misses are a doubt. */
+static unsigned misses_max(const struct place *p)
+{
+	return (unsigned)MISSES
+	       << (p->tries < DOUBLINGS ? p->tries : DOUBLINGS);
+}
+
+/* A price moved, as an audit at that time of the exchange's tells, and the
+ * place was silent.  False: it is back, and nobody need have been told. */
+static bool miss(struct place *p, uint64_t top, int64_t made_ms)
+{
+	if (top == p->top) {
+		p->misses = 0;
+		return false;
+	}
+	if (++p->misses == misses_max(p))
+		p->doubt_ms = made_ms + LATE_MS;
+	return true;
+}
+
 /* The best price moved between two looks.  Whether somebody was silent. */
-static bool moved(struct audit *a, struct source *s, int64_t now_ms)
+static bool moved(struct source *s, uint64_t top, int64_t made_ms)
 {
 	bool some = false;
 	unsigned side;
 
 	for (side = 0; side < COLLECTOR_SIDES; side++) {
 		struct place *p = &s->place[side];
-		unsigned n = p->tries < DOUBLINGS ? p->tries : DOUBLINGS;
-		int64_t silent_ms = now_ms - p->spoke_ms;
 
 		if (!is_silent(p, s->top_ms))
 			continue;
-		some = true;
-		if (++p->misses < (unsigned)MISSES << n)
-			continue;
-		p->misses = 0;
-		log_info("%s%s is silent for %lld s, and prices moved; "
-			 "subscribing to it again",
-		    p->feed->label, s->name, (long long)(silent_ms / 1000));
-		feeds_place_again(a->c, p, collector_wall_ms() - silent_ms);
+		if (p->misses == 0)
+			p->top = s->top;
+		some |= miss(p, top, made_ms);
 	}
 	return some;
+}
+
+bool audit_doubt(struct collector *c, struct place *p, int64_t now_ms)
+{
+	int64_t silent_ms = now_ms - p->spoke_ms;
+
+	if (p->misses < misses_max(p) ||
+	    session_told_ms(p->feed->session) <= p->doubt_ms)
+		return false;
+	p->misses = 0;
+	log_info("%s%s is silent for %lld s, and prices moved; "
+		 "subscribing to it again",
+	    p->feed->label, p->source->name, (long long)(silent_ms / 1000));
+	feeds_place_again(c, p, collector_wall_ms() - silent_ms);
+	return true;
 }
 
 /* The rows by their names: the caller frees *rows.  The table's values are
@@ -227,11 +264,9 @@ static void look(struct audit *a, const struct rpc *m, int64_t now_ms)
 	struct table table = {0};
 	uint64_t *rows;
 	bool some = false;
-	struct feed *f = feeds_live(c, NULL);
-	int64_t since_ms = f != NULL
-	                       ? session_exchange_ms(f->session) - 2 * AGE_MS
-	                       : 0;
-	size_t i, n = read_rows(m, since_ms, &table, &rows);
+	int64_t made_ms = m->us_out > 0 ? m->us_out / 1000
+	                                : collector_wall_ms();
+	size_t i, n = read_rows(m, made_ms - AGE_MS, &table, &rows);
 
 	for (i = 0; n > 0 && i < c->sources; i++) {
 		struct source *s = c->source[i];
@@ -244,15 +279,14 @@ static void look(struct audit *a, const struct rpc *m, int64_t now_ms)
 		if (row == 0)
 			continue;
 		if (s->top != 0 && s->top != rows[row - 1])
-			some |= moved(a, s, now_ms);
+			some |= moved(s, rows[row - 1], made_ms);
 		s->top = rows[row - 1];
-		s->top_ms = now_ms;
+		s->top_ms = a->asked_ms;
 	}
 	table_free(&table);
 	free(rows);
 	a->soon = some && a->soon < SOON_MAX ? a->soon + 1 : 0;
-	if (a->soon > 0 && a->due_ms > now_ms + SOON_MS)
-		a->due_ms = now_ms + SOON_MS;
+	a->soon_ms = a->soon > 0 ? now_ms + SOON_MS : 0;
 }
 
 static void on_reply(void *arg, const struct rpc *m)
@@ -269,6 +303,8 @@ static void ask(struct audit *a, int64_t now_ms)
 
 	if (f == NULL)
 		return;
+	a->asked_ms = now_ms;
+	a->soon_ms = 0;
 	a->due_ms = now_ms + a->c->options.audit_ms / SHARE;
 	a->call.method = "public/get_book_summary_by_currency";
 	a->call.reply = on_reply;
@@ -277,6 +313,37 @@ static void ask(struct audit *a, int64_t now_ms)
 	    "{\"currency\":\"%.*s\",\"kind\":\"%s\"}", NAME_MAX_LEN,
 	    a->currency, a->kind);
 	session_call(f->session, &a->call);
+}
+
+/* Whether somebody has not spoken since.  Most have: a summary may overtake the
+ * last words of another connection. */
+static bool is_suspected(const struct audit *a)
+{
+	const struct collector *c = a->c;
+	size_t i;
+
+	for (i = 0; i < c->sources; i++) {
+		const struct source *s = c->source[i];
+
+		if ((s->place[0].misses > 0 || s->place[1].misses > 0) &&
+		    is_of(a, s))
+			return true;
+	}
+	return false;
+}
+
+static void tick(struct audit *a, int64_t now_ms)
+{
+	bool soon = a->soon_ms != 0 && now_ms >= a->soon_ms;
+
+	if (a->call.busy)
+		return;
+	if (soon) {
+		a->soon_ms = 0;
+		soon = is_suspected(a);
+	}
+	if (soon || now_ms >= a->due_ms)
+		ask(a, now_ms);
 }
 
 void audit_tick(struct collector *c, int64_t now_ms)
@@ -290,8 +357,7 @@ void audit_tick(struct collector *c, int64_t now_ms)
 		c->markets_ms = now_ms + FIRST_MS;
 	}
 	for (i = 0; i < c->audits; i++)
-		if (!c->audit[i]->call.busy && now_ms >= c->audit[i]->due_ms)
-			ask(c->audit[i], now_ms);
+		tick(c->audit[i], now_ms);
 }
 
 void audit_free(struct collector *c)

@@ -62,8 +62,12 @@ struct place {
 	bool live;         /* its data count */
 	bool early;        /* they came before the acknowledgement */
 	unsigned tries;    /* subscribed anew since its last data */
-	unsigned misses;   /* prices that moved without a word of it */
-	int64_t since_ms;  /* our clock: live since */
+	/* Prices that moved without a word of it; those before the first, and
+	 * the exchange's time of what must have come before it is sure. */
+	unsigned misses;
+	uint64_t top;
+	int64_t doubt_ms;
+	int64_t since_ms; /* our clock: live since */
 	/* Monotonic: live since; the last data (or live since); the last but
 	 * those with which a subscription begins; since when the other place
 	 * has some that this one lacks, 0: it has not. */
@@ -102,7 +106,7 @@ struct source {
 	int64_t merge_ms;    /* since when something is held there */
 	int64_t expect_ms;   /* it speaks at least so often; 0: nobody knows */
 	uint64_t top;   /* of its best prices, at the last audit; 0: none */
-	int64_t top_ms; /* monotonic: that audit's */
+	int64_t top_ms; /* monotonic: when that was asked for */
 	struct sweep *sweep; /* of trades */
 	int64_t audited_ms;  /* by the last run: sweep_audited_ms() */
 };
@@ -188,8 +192,11 @@ struct collector {
 	struct loop_timer tick;  /* what is due now and then */
 	struct loop_timer retry; /* of an output without room */
 	int64_t started_ms, drain_by_ms, rerank_ms;
+	bool drain_told;
 	/* Monotonic: the last tick, for what may be coarse; feeds_tick()'s. */
 	int64_t tick_ms, feeds_ms;
+	/* Between the last two ticks: what stands still is put off by it. */
+	int64_t pause_ms;
 	bool started;
 	bool blocked;
 	bool waits_for_room;
@@ -308,6 +315,9 @@ void feeds_canary(struct feed *f);
 /* The place brings nothing more. */
 void feeds_place_lost(
     struct collector *c, struct place *p, const char *reason, int64_t heard_ms);
+
+/* It brings something all the same. */
+void feeds_place_early(struct collector *c, struct place *p);
 
 /* Data flow again: the hole, if there is one, ends. */
 void feeds_back(struct collector *c, struct source *s);
@@ -520,6 +530,8 @@ void life_tick(struct collector *c, int64_t now_ms);
 /* ---------------------------------------------------------------- audit.c */
 
 void audit_tick(struct collector *c, int64_t now_ms);
+/* A place of which prices moved without a word: true, it is subscribed anew. */
+bool audit_doubt(struct collector *c, struct place *p, int64_t now_ms);
 void audit_free(struct collector *c);
 
 /* ---------------------------------------------------------------- depth.c */
@@ -533,6 +545,8 @@ void depth_free(struct collector *c);
 
 /* ----------------------------------------------------------------- keep.c */
 
+/* Whether the files that are to be kept can be; -1 with *fault. */
+int keep_check(const struct collector_options *o, struct fault *fault);
 /* Reads the state file, if there is one. */
 int keep_read(struct collector *c, struct fault *fault);
 /* Whether holes that are open at the end are the next run's: not told now. */

@@ -16,6 +16,8 @@
 #define OUT_RETRY_MS 500
 /* An output that cannot take the rest, at the end. */
 #define DRAIN_MS 10000
+/* Before it is said what it waits for. */
+#define DRAIN_TELL_MS 1000
 
 int64_t collector_now_ms(void)
 {
@@ -159,19 +161,35 @@ static void tick_exchange(struct collector *c, int64_t now_ms)
 	audit_tick(c, now_ms);
 }
 
+/* Who stopped it is told why it goes on. */
+static void tick_drain(struct collector *c, int64_t now_ms)
+{
+	if (c->waits_for_room && now_ms >= c->drain_by_ms) {
+		drain_no_longer(c);
+		return;
+	}
+	if (c->drain_told || now_ms < c->drain_by_ms - DRAIN_MS + DRAIN_TELL_MS)
+		return;
+	c->drain_told = true;
+	log_info(
+	    "%zu bytes wait to be written; another signal ends it at once, "
+	    "without them",
+	    c->out->queued);
+}
+
 static void on_tick(void *arg)
 {
 	struct collector *c = arg;
 	int64_t now_ms = collector_now_ms();
 
 	loop_timer_set(c->loop, &c->tick, now_ms + TICK_MS);
+	c->pause_ms = now_ms - c->tick_ms;
 	c->tick_ms = now_ms;
 	tick_spool(c, now_ms);
 	if (c->ended)
 		return;
 	if (c->stopping) {
-		if (c->waits_for_room && now_ms >= c->drain_by_ms)
-			drain_no_longer(c);
+		tick_drain(c, now_ms);
 		return;
 	}
 	if (c->options.duration_ms > 0 &&
@@ -223,7 +241,7 @@ struct collector *collector_new(struct loop *loop, struct out *out,
 	}
 	c->loop = loop;
 	c->out = out;
-	c->tick_ms = collector_now_ms();
+	c->started_ms = c->tick_ms = collector_now_ms();
 	c->options = *options;
 	if (c->options.redundancy < 1)
 		c->options.redundancy = 1;
@@ -236,7 +254,7 @@ struct collector *collector_new(struct loop *loop, struct out *out,
 	c->watchdog_ms = notify_watchdog_ms();
 	c->tick = (struct loop_timer){.call = on_tick, .arg = c};
 	init_output(c);
-	if (compile(c, fault) == -1) {
+	if (compile(c, fault) == -1 || keep_check(options, fault) == -1) {
 		collector_free(c);
 		return NULL;
 	}
@@ -362,25 +380,27 @@ int collector_keep(struct collector *c, const char *kind, const char *currency)
 
 int collector_start(struct collector *c, struct fault *fault)
 {
+	int64_t now_ms = collector_now_ms();
 	size_t live;
 
-	c->started_ms = collector_now_ms();
 	if (c->from_name != NULL) {
 		c->started = true;
-		loop_timer_set(c->loop, &c->tick, c->started_ms);
+		loop_timer_set(c->loop, &c->tick, now_ms);
 		return 0;
 	}
 	if (feeds_wanted(c, &live) == 0 && c->depth == NULL)
 		return fault_set(fault, EX_USAGE,
-		    "none of these channels is of what was named; "
-		    "--list-channels says what each is of");
+		    "what was named has none of these channels; "
+		    "--list-channels says which have what");
 	if (life_start(c, fault) == -1 || keep_read(c, fault) == -1 ||
 	    feeds_start(c, fault) == -1)
 		return -1;
 	frames_begin(c);
 	c->started = true;
 	c->sample = true;
-	loop_timer_set(c->loop, &c->tick, c->started_ms + TICK_MS);
+	/* The market was asked for since, for seconds perhaps. */
+	c->tick_ms = c->feeds_ms = now_ms;
+	loop_timer_set(c->loop, &c->tick, now_ms + TICK_MS);
 	return 0;
 }
 

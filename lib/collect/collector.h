@@ -47,7 +47,7 @@ struct collector_options {
 };
 
 /* loop, out and the strings in options are *borrowed*.  NULL with *fault: no
- * memory, a filter or a state file that is none. */
+ * memory, a filter that is none, no place for the state or the metrics. */
 struct collector *collector_new(struct loop *loop, struct out *out,
     const struct collector_options *options, struct fault *fault);
 void collector_free(struct collector *c);

@@ -194,6 +194,9 @@ int feeds_new(struct collector *c, unsigned side, struct fault *fault)
 		return no_memory(fault);
 	}
 	c->feed[c->feeds++] = f;
+	/* The others go on meanwhile. */
+	if (c->begun)
+		session_insist(f->session);
 	if (c->started)
 		feeds_canary(f);
 	return 0;

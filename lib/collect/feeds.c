@@ -55,6 +55,7 @@ static void place_live(struct collector *c, struct place *p)
 	p->since_ms = collector_wall_ms();
 	p->live_ms = p->spoke_ms = collector_now_ms();
 	p->behind_ms = 0;
+	p->misses = 0;
 	p->early = false;
 	s->live++;
 	c->state_lacks |= !s->begun;
@@ -161,6 +162,30 @@ void feeds_place_lost(
 		return;
 	s->reason = reason;
 	s->lost_ms = lost_since(s, side);
+}
+
+/* A channel that was given up as dead speaks.  While the exchange has not been
+ * asked it is kept: it was silent, and is well.  Later on it is heard until it
+ * has left.  A book whose chain is broken begins anew in any case, and trades
+ * have numbers. */
+void feeds_place_early(struct collector *c, struct place *p)
+{
+	struct source *s = p->source;
+	int64_t now_ms = collector_wall_ms();
+	bool first = !p->early;
+
+	p->early = true;
+	if (!p->channel.again || s->channel.id == CHANNEL_BOOK_CHANGE ||
+	    s->sweep != NULL)
+		return;
+	if (session_keep(p->feed->session, &p->channel)) {
+		log_info("%s%s speaks; it is kept", p->feed->label, s->name);
+		place_live(c, p);
+	} else if (s->lost_ms != 0) {
+		if (first)
+			feeds_hole(c, s, now_ms, false);
+		s->lost_ms = now_ms;
+	}
 }
 
 /* ------------------------------------------------ what sessions tell us */
@@ -310,7 +335,8 @@ static void begin_live(struct collector *c)
 		return;
 	}
 	fault_set(&fault, EX_UNAVAILABLE,
-	    "the exchange took none of the %zu channels: %s", n, names);
+	    "the exchange took none of the %zu channel%s: %s", n,
+	    n == 1 ? "" : "s", names);
 	collector_end(c, &fault);
 }
 

@@ -364,7 +364,8 @@ int intake_notification(
 		return -1;
 	p = f != NULL ? &s->place[f->side] : NULL;
 	if (p != NULL && p->feed == f) {
-		p->early |= !p->live;
+		if (!p->live)
+			feeds_place_early(c, p);
 		place_spoke(p, c->tick_ms);
 	}
 	if (is_plain(c, s, m))

@@ -30,7 +30,6 @@
 
 #define STATE_MAX ((size_t)64 << 20)
 #define FILE_MODE 0640
-#define PATH_SIZE 4096
 #define WHOSE "deribit-ws-stream"
 /* Of what the state names and nothing follows any more. */
 #define STALE_MS 600000
@@ -268,21 +267,6 @@ static int take_lines(struct reading *r, struct buf *b, struct fault *fault)
 	return 0;
 }
 
-/* A file that is not there yet needs a directory that is. */
-static int directory_check(const char *path, struct fault *fault)
-{
-	const char *slash = strrchr(path, '/');
-	char dir[PATH_SIZE];
-	struct stat st;
-
-	if (slash == NULL || slash == path)
-		return 0;
-	snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
-	if (stat(dir, &st) == -1)
-		return fault_errno(fault, EX_CANTCREAT, "%s", path);
-	return 0;
-}
-
 /* 1: it was read; 0: there is none; -1. */
 static int read_all(const char *path, struct buf *b, struct fault *fault)
 {
@@ -292,7 +276,7 @@ static int read_all(const char *path, struct buf *b, struct fault *fault)
 	ssize_t n = 1;
 
 	if (fd == -1 && errno == ENOENT)
-		return directory_check(path, fault);
+		return 0;
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return fault_errno(fault, EX_NOINPUT, "%s", path);
 	if (!S_ISREG(st.st_mode)) {
@@ -317,6 +301,13 @@ static int read_all(const char *path, struct buf *b, struct fault *fault)
 		fault_errno(fault, EX_IOERR, "%s", path);
 	close(fd);
 	return n == -1 ? -1 : 1;
+}
+
+int keep_check(const struct collector_options *o, struct fault *fault)
+{
+	if (o->state != NULL && replace_check(o->state, fault) == -1)
+		return -1;
+	return o->metrics != NULL ? replace_check(o->metrics, fault) : 0;
 }
 
 int keep_read(struct collector *c, struct fault *fault)
@@ -485,8 +476,13 @@ static void save(struct collector *c)
 {
 	struct fault fault;
 
-	if (sync_output(c, &fault) == -1 ||
-	    replace_file(c->options.state, buf_head(&c->state),
+	/* What could not be synced is lost, and the next sync would not say so.
+	 */
+	if (sync_output(c, &fault) == -1) {
+		collector_end(c, &fault);
+		return;
+	}
+	if (replace_file(c->options.state, buf_head(&c->state),
 		buf_used(&c->state), FILE_MODE, &fault) == -1) {
 		if (!c->state_failed)
 			log_warn("the state is not saved: %s", fault.text);

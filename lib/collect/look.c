@@ -267,6 +267,17 @@ static struct row *first_rows(const struct chain_followed *f, size_t *n)
 	return row;
 }
 
+/* Of a market whose summary is not believed, or is refused, all stays. */
+static bool is_told(const struct chain_followed *f, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < f->markets; i++)
+		if (f->market[i]->doubted && life_is_in(f->market[i], name))
+			return false;
+	return true;
+}
+
 static void rank(struct collector *c, const struct chain_followed *f)
 {
 	size_t i, n;
@@ -278,7 +289,8 @@ static void rank(struct collector *c, const struct chain_followed *f)
 		struct instrument *in = c->instrument[i];
 
 		if (in->followed && in->ends == END_NOT && !in->named_by_user &&
-		    life_is_of(f, in->name) && !is_among(row, n, in->name))
+		    life_is_of(f, in->name) && is_told(f, in->name) &&
+		    !is_among(row, n, in->name))
 			life_over(c, in, END_RANK);
 	}
 	for (i = 0; i < n; i++)
@@ -314,6 +326,8 @@ static void look_again(struct market *m, const struct rpc *reply)
 	    (int)(reply->message.len < 200 ? reply->message.len : 200),
 	    reply->message.p != NULL ? reply->message.p : "");
 	m->looks = 0;
+	/* The others are ranked without it. */
+	m->known = m->doubted = true;
 }
 
 static void on_reply(void *arg, const struct rpc *reply)

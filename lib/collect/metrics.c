@@ -152,6 +152,8 @@ void metrics_write(struct collector *c)
 			log_warn("the metrics are not written: %s", fault.text);
 		c->metrics_failed = true;
 	} else {
+		if (c->metrics_failed)
+			log_info("the metrics are written again");
 		c->metrics_failed = false;
 	}
 	buf_free(&b);

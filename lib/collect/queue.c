@@ -1,5 +1,6 @@
 /* What stands in the output queue: room for a record, the user's filter, what
  * does not fit, and the gaps. */
+#include <poll.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -8,6 +9,8 @@
 
 /* How often a filter's failure is said. */
 #define JQ_SAID_MAX 5
+/* A recording that waits for room looks for it so often, without a pipe. */
+#define ROOM_MS 200
 
 int64_t intake_stamp(struct collector *c)
 {
@@ -53,12 +56,32 @@ void queue_overflow(struct collector *c, struct source *s)
 	what->to_ms = at_ms;
 }
 
+/* A recording, of which one line may become many records, waits for those who
+ * take them; but not when it is stopped by a signal. */
+static void wait_for_room(struct collector *c, size_t n)
+{
+	struct pollfd p = {.fd = c->out->fd, .events = POLLOUT};
+	struct out *o = c->out;
+	struct fault fault;
+
+	if (c->from_name == NULL || n > o->cap)
+		return;
+	while (!c->ended && o->queued > o->cap - n &&
+	       (c->stopped_ms == 0 || c->from.eof)) {
+		if (out_flush(o, &fault) == -1)
+			collector_end(c, &fault);
+		else if (o->queued > o->cap - n && poll(&p, 1, ROOM_MS) == -1)
+			return;
+	}
+}
+
 /* Room for a record in the queue, or NULL and the record is counted as lost. */
 char *queue_room(struct collector *c, struct source *s, size_t n)
 {
 	char *p = NULL;
 	struct fault fault;
 
+	wait_for_room(c, n);
 	if (!c->overflowing)
 		p = out_reserve(c->out, n);
 	if (p == NULL && !c->overflowing && !c->blocked &&
@@ -125,6 +148,7 @@ static int filter(struct collector *c, const char *record, size_t len)
 		say_failed(c, too_much, len);
 		return 0;
 	}
+	wait_for_room(c, size);
 	if (size > 0 && out_add(c->out, buf_head(&c->outputs), size) == -1)
 		return -1;
 	c->records += n;
@@ -140,6 +164,8 @@ int intake_line(
 		return 0;
 	if (c->jq != NULL)
 		return filter(c, line, len);
+	if (s == NULL)
+		wait_for_room(c, len);
 	p = s != NULL ? queue_room(c, s, len) : out_reserve(c->out, len);
 	if (p == NULL)
 		return -1;

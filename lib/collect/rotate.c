@@ -202,6 +202,8 @@ static void tick_places(struct collector *c, struct source *s, int64_t now_ms)
 
 		if (!p->live || p->channel.state != CHANNEL_LIVE)
 			continue;
+		if (p->misses > 0 && audit_doubt(c, p, now_ms))
+			continue;
 		if (s->expect_ms > 0)
 			expect(c, p, now_ms);
 		else if (other->live && is_comparable(s))
@@ -224,6 +226,19 @@ static void ask_refused(struct source *s, int64_t now_ms)
 	}
 }
 
+/* Since when what is held can be told by the other place, too: a place that
+ * came back meanwhile is not to overtake the other one at once. */
+static int64_t waits_since(const struct source *s)
+{
+	int64_t ms = s->merge_ms;
+	unsigned side;
+
+	for (side = 0; side < COLLECTOR_SIDES; side++)
+		if (s->place[side].live && s->place[side].live_ms > ms)
+			ms = s->place[side].live_ms;
+	return ms;
+}
+
 /* What is held of a feed that is not aligned. */
 static void tick_merge(struct collector *c, struct source *s, int64_t now_ms)
 {
@@ -231,7 +246,7 @@ static void tick_merge(struct collector *c, struct source *s, int64_t now_ms)
 		s->merge_ms = 0;
 	} else if (s->merge_ms == 0) {
 		s->merge_ms = now_ms;
-	} else if (now_ms - s->merge_ms >= MERGE_WAIT_MS) {
+	} else if (now_ms - waits_since(s) >= MERGE_WAIT_MS) {
 		merge_settle(s->merge);
 		intake_merged(c, s);
 		s->merge_ms = 0;

@@ -142,8 +142,13 @@ void sweep_live(struct sweep *w)
 
 void sweep_note(struct sweep *w, int64_t timestamp_ms)
 {
-	if (timestamp_ms > w->heard_ms)
-		w->heard_ms = timestamp_ms;
+	int64_t now_ms;
+
+	if (timestamp_ms <= w->heard_ms)
+		return;
+	/* A time to come would let a dead channel pass for one that is well. */
+	now_ms = exchange_ms(w);
+	w->heard_ms = timestamp_ms < now_ms ? timestamp_ms : now_ms;
 }
 
 void sweep_want(struct sweep *w)
@@ -485,6 +490,12 @@ void sweep_tick(struct sweep *w, int64_t now_ms)
 	/* Lost once more: it begins anew when the channel is back. */
 	if (w->s->carried && w->s->live == 0) {
 		w->good_ms = now_ms;
+		return;
+	}
+	/* While others are first, or nobody can be asked, its time stands
+	 * still. */
+	if (session_call_waits(&w->call) || feeds_live(w->c, w->s) == NULL) {
+		w->good_ms += w->c->pause_ms;
 		return;
 	}
 	if (now_ms - w->good_ms >= w->c->options.repair_timeout_ms) {

@@ -338,6 +338,10 @@ static bool tick_hole(
 		i->hole_ms = now_ms;
 		return true;
 	}
+	if (session_call_waits(&i->call)) {
+		i->hole_ms += c->pause_ms;
+		return true;
+	}
 	/* A name that is none cannot be asked for. */
 	if (i->trades == NULL || !i->named ||
 	    is_late(i, now_ms, c->options.repair_timeout_ms)) {

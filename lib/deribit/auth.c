@@ -69,8 +69,10 @@ static int entry_take(const struct entry *e, struct json_span value,
 	for (size_t i = 0; i < value.len; i++)
 		if (!is_entry_char(value.p[i]))
 			return fault_set(fault, EX_CONFIG,
-			    "%s: character %zu belongs to no %s", where, i + 1,
-			    e->what);
+			    "%s: character %zu cannot be part of a %s (no "
+			    "blanks, "
+			    "quotes or backslashes)",
+			    where, i + 1, e->what);
 	memcpy(e->out, value.p, value.len);
 	e->out[value.len] = '\0';
 	return 0;
@@ -167,13 +169,13 @@ static int file_open(const char *file, struct fault *fault)
 		fault_set(fault, EX_CONFIG, "%.255s: not a regular file", file);
 	else if (st.st_uid != geteuid() && st.st_uid != 0)
 		fault_set(fault, EX_NOPERM,
-		    "%.255s: credentials that belong to another user (%ld)",
+		    "%.255s: these credentials belong to another user (%ld)",
 		    file, (long)st.st_uid);
 	else if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
 		fault_set(fault, EX_NOPERM,
-		    "%.255s: credentials that are open to others (mode %04o); "
-		    "chmod 600 it",
-		    file, (unsigned)(st.st_mode & 07777));
+		    "%.255s: others may read these credentials (mode %04o): "
+		    "chmod 600 %.255s",
+		    file, (unsigned)(st.st_mode & 07777), file);
 	else
 		return fd;
 	close(fd);
@@ -198,7 +200,7 @@ static ssize_t file_slurp(
 		len += (size_t)n;
 	}
 	return fault_set(fault, EX_CONFIG,
-	    "%.255s: %d KiB and more are no credentials", file,
+	    "%.255s: a file of %d KiB or more holds no credentials", file,
 	    FILE_MAX / 1024);
 }
 

@@ -117,6 +117,11 @@ bool session_call(struct session *s, struct session_call *call)
 	return true;
 }
 
+bool session_call_waits(const struct session_call *call)
+{
+	return call->busy && call->id == 0;
+}
+
 void session_call_forget(struct session *s, struct session_call *call)
 {
 	struct session_call **at;

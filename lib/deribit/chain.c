@@ -96,7 +96,7 @@ int chain_query_check(const struct chain_query *q, struct fault *fault)
 	if (q->kind != NULL && kinds[i] == NULL)
 		return fault_set(fault, EX_USAGE,
 		    "'%.40s' is no kind: option, future, perpetual, spot, "
-		    "option_combo or future_combo",
+		    "option_combo, future_combo or all",
 		    q->kind);
 	if (q->top > 0 && is_spot(q))
 		return fault_set(fault, EX_USAGE,

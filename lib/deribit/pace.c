@@ -99,6 +99,12 @@ void pace_close(
 	p->open_at_ms = now_ms + wait_ms;
 }
 
+int64_t pace_wait(const struct pace *p, int64_t wait_ms, int64_t now_ms)
+{
+	return now_ms + wait_ms < p->open_at_ms ? p->open_at_ms - now_ms
+	                                        : wait_ms;
+}
+
 void pace_leave(struct pace *p, const void *who)
 {
 	line_leave(p, who);

@@ -42,6 +42,9 @@ int64_t pace_subscribe(struct pace *p, const void *who, int64_t now_ms);
 int64_t pace_call(struct pace *p, int64_t now_ms);
 int64_t pace_connect(struct pace *p, const void *who, int64_t now_ms);
 
+/* wait_ms, or longer, when the exchange is closed until then. */
+int64_t pace_wait(const struct pace *p, int64_t wait_ms, int64_t now_ms);
+
 /* The exchange is closed, says what happened to this session.  at_least_ms:
  * what it asked for (Retry-After), 0 for nothing. */
 void pace_close(

@@ -40,7 +40,7 @@ struct session {
 	struct loop_timer stall;
 	struct backoff backoff;
 	int64_t live_since_ms;
-	bool was_live; /* ever */
+	bool insists; /* was live, or is to try for ever */
 	unsigned remarks;
 	uint64_t received, losses;
 	struct buf request;
@@ -63,6 +63,7 @@ struct session {
 	struct session_channel *canary;
 	size_t canary_len;
 	uint64_t canary_notes;
+	int64_t told_ms;       /* the exchange's time of its last tick; or 0 */
 	unsigned canary_tries; /* subscribed anew since its last tick */
 	int64_t looked_ms;     /* monotonic: the last look; 0: none yet */
 	struct watched {
@@ -98,14 +99,18 @@ void subscribe_lost(struct session *s);
 bool subscribe_reply(struct session *s, const struct rpc *m);
 void subscribe_init(struct session *s);
 void subscribe_free(struct session *s);
+/* The canary's tick. */
+void subscribe_told(struct session *s, const struct rpc *m);
 /* A notification came. */
 static inline void subscribe_heard(struct session *s, const struct rpc *m)
 {
 	s->notes++;
 	s->note_ms = ws_heard_ms(s->ws);
 	if (m->channel.len == s->canary_len && s->canary != NULL &&
-	    memcmp(m->channel.p, s->canary->name, s->canary_len) == 0)
+	    memcmp(m->channel.p, s->canary->name, s->canary_len) == 0) {
 		s->canary_notes++;
+		subscribe_told(s, m);
+	}
 }
 
 /* calls.c, likewise. */

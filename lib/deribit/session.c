@@ -97,8 +97,9 @@ void session_drop(
 	if (s->state == STATE_LIVE &&
 	    clock_mono_ms() - s->live_since_ms >= HEALTHY_MS)
 		backoff_reset(&s->backoff);
-	wait_ms = backoff_next(&s->backoff);
 	look_at_refusal(s);
+	wait_ms = pace_wait(
+	    s->pace, backoff_next(&s->backoff), clock_mono_ms());
 	s->losses++;
 	log_warn("%s%s; retry in %" PRId64 ".%" PRId64 " s", s->label,
 	    why->text, wait_ms / 1000, wait_ms % 1000 / 100);
@@ -304,7 +305,7 @@ void session_refused(struct session *s, const struct rpc *m, const char *what)
 	session_error(s, m, what, &fault);
 	if (is_closing(m))
 		close_all(s, m);
-	if (is_incurable(m->code) && !s->was_live)
+	if (is_incurable(m->code) && !s->insists)
 		fail(s, &fault);
 	else
 		session_drop(s, &fault, SESSION_DISCONNECT);
@@ -435,7 +436,7 @@ static void on_closed(void *arg, const struct fault *why, bool permanent)
 {
 	struct session *s = arg;
 
-	if (permanent && !s->was_live)
+	if (permanent && !s->insists)
 		fail(s, why);
 	else
 		session_drop(s, why, SESSION_DISCONNECT);
@@ -494,7 +495,7 @@ static void connect_now(struct session *s)
 	s->state = STATE_CONNECT;
 	s->remarks = 0;
 	s->all = s->tick = (struct watched){0, 0};
-	s->note_ms = 0;
+	s->note_ms = s->told_ms = 0;
 	s->ws = ws_new(s->loop, &s->ws_options, &calls, s, &fault);
 	if (s->ws == NULL)
 		on_closed(s, &fault, true);
@@ -562,6 +563,11 @@ void session_free(struct session *s)
 	pace_leave(s->pace, s);
 	buf_free(&s->request);
 	free(s);
+}
+
+void session_insist(struct session *s)
+{
+	s->insists = true;
 }
 
 bool session_is_live(const struct session *s)

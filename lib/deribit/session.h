@@ -117,6 +117,9 @@ void session_remove(struct session *s, struct session_channel *channel);
  * refused is asked for once more. */
 void session_again(struct session *s, struct session_channel *channel);
 
+/* Takes session_again() back; false: the exchange has been asked already. */
+bool session_keep(struct session *s, struct session_channel *channel);
+
 /* The channel whose data show that the session lives: one of its own, that
  * speaks every second; NULL: none. */
 void session_canary(struct session *s, struct session_channel *channel);
@@ -125,12 +128,19 @@ void session_canary(struct session *s, struct session_channel *channel);
  * False: the session is not live, nothing comes. */
 bool session_call(struct session *s, struct session_call *call);
 
+/* Whether it stands in line still, and the exchange was not asked yet. */
+bool session_call_waits(const struct session_call *call);
+
 /* Forgets a call: no reply() comes. */
 void session_call_forget(struct session *s, struct session_call *call);
 
 /* Ends the connection and makes another one at once: lost() comes, but it is no
  * loss to be counted. */
 void session_renew(struct session *s, const char *why);
+
+/* From now on it tries again, whatever is in the way: what cannot be cured at
+ * the beginning passes later. */
+void session_insist(struct session *s);
 
 bool session_is_live(const struct session *s);
 
@@ -140,6 +150,11 @@ size_t session_answered(const struct session *s);
 
 /* The exchange's clock, ms, as its last reply told it; ours before that. */
 int64_t session_exchange_ms(const struct session *s);
+
+/* By the same clock: what this connection was sent until then has come, as the
+ * last tick of the canary tells; 0: nobody knows.  Where there is no canary to
+ * go by, when the last notification came. */
+int64_t session_told_ms(const struct session *s);
 
 /* Bytes received over all its connections; how many of these were lost. */
 uint64_t session_received(const struct session *s);

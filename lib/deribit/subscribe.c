@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/num.h"
 #include "deribit/session-own.h"
 
 /* Looks for data within one time-out of the canary. */
@@ -104,6 +105,15 @@ void session_again(struct session *s, struct session_channel *c)
 		return;
 	}
 	change_soon(s);
+}
+
+bool session_keep(struct session *s, struct session_channel *c)
+{
+	if (c->state != CHANNEL_LEAVES || !c->again)
+		return false;
+	c->again = false;
+	set_state(s, c, CHANNEL_LIVE);
+	return true;
 }
 
 void session_canary(struct session *s, struct session_channel *c)
@@ -229,7 +239,7 @@ static void on_change(void *arg)
 	pace_leave(s->pace, s);
 	if (!s->settled) {
 		s->settled = true;
-		s->was_live = true;
+		s->insists = true;
 		s->calls->settled(s->arg);
 	}
 }
@@ -271,6 +281,8 @@ static void take_subscribed(struct session *s, struct json_span result)
 	for (c = s->channel; c != NULL; c = c->next)
 		if (c->state == CHANNEL_ASKED)
 			set_state(s, c, CHANNEL_REFUSED);
+	/* The connection may end before settled() is told. */
+	s->insists |= s->n_answered == s->n;
 	change_at(s, now_ms);
 }
 
@@ -351,6 +363,31 @@ bool subscribe_reply(struct session *s, const struct rpc *m)
 }
 
 /* ---------------------------------------------------------------- silence */
+
+/* On a connection all comes in the order in which it was sent. */
+void subscribe_told(struct session *s, const struct rpc *m)
+{
+	struct json j = m->json;
+	struct json_value v;
+	struct json_span key;
+	int64_t at_ms;
+
+	if (json_object_begin(&j) == -1)
+		return;
+	while (json_object_next(&j, &key) == 1 && json_value(&j, &v) == 0)
+		if (json_span_is(key, "timestamp") &&
+		    num_int64(v.text.p, v.text.len, &at_ms) == NUM_OK)
+			s->told_ms = at_ms;
+}
+
+int64_t session_told_ms(const struct session *s)
+{
+	if (s->canary != NULL && s->canary->state != CHANNEL_REFUSED)
+		return s->told_ms;
+	return s->note_ms != 0
+	           ? session_exchange_ms(s) - (clock_mono_ms() - s->note_ms)
+	           : 0;
+}
 
 static bool is_quiet(
     struct watched *w, uint64_t count, int64_t now_ms, int64_t timeout_ms)

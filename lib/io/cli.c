@@ -15,6 +15,8 @@
 #define HELP_COLUMN 28
 /* Values of getopt_long() for options without a letter. */
 #define LONG_BASE 256
+/* One letter in so many, and one more, may be wrong in a word. */
+#define FAR 5
 
 static int take_verbose(void *config, const char *value, struct fault *fault)
 {
@@ -109,39 +111,52 @@ static void version(const struct cli *cli)
 	exit_checked();
 }
 
-/* Levenshtein's distance, short words only. */
+/* Levenshtein's distance, short words only; to exchange two neighbours is one
+ * step. */
 static size_t distance(const char *a, const char *b)
 {
-	size_t row[64], n = strlen(b);
+	size_t rows[3][64], *row = rows[0], *above = rows[1], *higher = rows[2];
+	size_t n = strlen(b);
 
 	if (n >= 64)
 		return n;
 	for (size_t j = 0; j <= n; j++)
 		row[j] = j;
 	for (size_t i = 1; a[i - 1] != '\0'; i++) {
-		size_t diagonal = row[0];
+		size_t *last = higher;
 
+		higher = above;
+		above = row;
+		row = last;
 		row[0] = i;
 		for (size_t j = 1; j <= n; j++) {
-			size_t above = row[j];
-			size_t best = diagonal + (a[i - 1] != b[j - 1]);
+			size_t best = above[j - 1] + (a[i - 1] != b[j - 1]);
 
-			if (above + 1 < best)
-				best = above + 1;
+			if (above[j] + 1 < best)
+				best = above[j] + 1;
 			if (row[j - 1] + 1 < best)
 				best = row[j - 1] + 1;
-			diagonal = above;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+			    a[i - 2] == b[j - 1] && higher[j - 2] + 1 < best)
+				best = higher[j - 2] + 1;
 			row[j] = best;
 		}
 	}
 	return row[n];
 }
 
+size_t cli_distance(const char *word, const char *name)
+{
+	size_t d = distance(word, name);
+
+	return d <= 1 + strlen(word) / FAR && d < strlen(name) ? d : SIZE_MAX;
+}
+
 static int unknown(const char *word, const struct cli_option **all, size_t n,
     struct fault *fault)
 {
 	const char *best = NULL, *equals = strchr(word, '=');
-	size_t best_distance = 4;
+	size_t best_distance = SIZE_MAX;
 	char name[48];
 
 	if (word[0] != '-' || word[1] != '-')
@@ -150,7 +165,7 @@ static int unknown(const char *word, const struct cli_option **all, size_t n,
 	snprintf(name, sizeof(name), "%.*s",
 	    (int)(equals ? equals - word - 2 : 40), word + 2);
 	for (size_t i = 0; i < n; i++) {
-		size_t d = distance(name, all[i]->name);
+		size_t d = cli_distance(name, all[i]->name);
 
 		if (d < best_distance) {
 			best_distance = d;
@@ -273,6 +288,10 @@ int cli_parse(const struct cli *cli, int argc, char **argv, void *config,
 static int out_of_range(const char *option, const char *value, int64_t min,
     int64_t max, struct fault *fault)
 {
+	if (max == INT64_MAX)
+		return fault_set(fault, EX_USAGE,
+		    "--%s %s: a whole number, %" PRId64 " or more, is needed",
+		    option, value, min);
 	return fault_set(fault, EX_USAGE,
 	    "--%s %s: a whole number from %" PRId64 " to %" PRId64 " is needed",
 	    option, value, min, max);
@@ -293,9 +312,42 @@ int cli_integer(const char *option, const char *value, int64_t min, int64_t max,
 	return 0;
 }
 
+struct unit {
+	const char *name;
+	int64_t size;
+};
+
+/* In the largest unit that leaves nothing over. */
+static void say_in(
+    const struct unit *unit, int64_t value, char *out, size_t size)
+{
+	while (unit->size > 1 && value % unit->size != 0)
+		unit++;
+	snprintf(out, size, "%" PRId64 "%s", value / unit->size, unit->name);
+}
+
+static int not_between(const char *option, const char *value, const char *what,
+    const struct unit *unit, int64_t min, int64_t max, struct fault *fault)
+{
+	char from[32], to[32];
+
+	say_in(unit, min, from, sizeof(from));
+	say_in(unit, max, to, sizeof(to));
+	if (max == INT64_MAX)
+		return fault_set(fault, EX_USAGE,
+		    "--%s %.100s: a %s of %s or more is needed", option, value,
+		    what, from);
+	return fault_set(fault, EX_USAGE,
+	    "--%s %.100s: a %s from %s to %s is needed", option, value, what,
+	    from, to);
+}
+
 int cli_size(const char *option, const char *value, int64_t min, int64_t max,
     int64_t *out, struct fault *fault)
 {
+	static const struct unit sizes[] = {{"T", INT64_C(1) << 40},
+	    {"G", INT64_C(1) << 30}, {"M", INT64_C(1) << 20},
+	    {"K", INT64_C(1) << 10}, {"", 1}};
 	static const char units[] = "KMGT";
 	const char *unit;
 	char *end;
@@ -312,10 +364,8 @@ int cli_size(const char *option, const char *value, int64_t min, int64_t max,
 	if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0 ||
 	    n > (INT64_MAX >> shift) || (n << shift) < min ||
 	    (n << shift) > max)
-		return fault_set(fault, EX_USAGE,
-		    "--%s %s: a size in bytes from %" PRId64 " to %" PRId64
-		    " is needed (64K, 16M, 1G)",
-		    option, value, min, max);
+		return not_between(
+		    option, value, "size in bytes", sizes, min, max, fault);
 	*out = n << shift;
 	return 0;
 }
@@ -323,15 +373,15 @@ int cli_size(const char *option, const char *value, int64_t min, int64_t max,
 int cli_time(const char *option, const char *value, int64_t min_ms,
     int64_t max_ms, int64_t *out_ms, struct fault *fault)
 {
+	static const struct unit times[] = {{"d", 86400000}, {"h", 3600000},
+	    {"m", 60000}, {"s", 1000}, {"ms", 1}};
 	int64_t ms;
 
 	if (clock_duration(value, 1000, &ms, fault) == -1)
 		return fault_prefix(fault, "--%s", option);
 	if (ms < min_ms || ms > max_ms)
-		return fault_set(fault, EX_USAGE,
-		    "--%s %.100s: a time from %" PRId64 " ms to %" PRId64
-		    " s is needed",
-		    option, value, min_ms, max_ms / 1000);
+		return not_between(
+		    option, value, "time", times, min_ms, max_ms, fault);
 	*out_ms = ms;
 	return 0;
 }

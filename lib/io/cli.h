@@ -65,6 +65,10 @@ int cli_size(const char *option, const char *value, int64_t min, int64_t max,
 int cli_time(const char *option, const char *value, int64_t min_ms,
     int64_t max_ms, int64_t *out_ms, struct fault *fault);
 
+/* How far a word is from a name that may have been meant; SIZE_MAX: it was
+ * not. */
+size_t cli_distance(const char *word, const char *name);
+
 /* Prints "tool: sentence" (and for EX_USAGE where help is) to stderr; returns
  * the exit code, for main to return. */
 int cli_fail(const struct fault *fault);

@@ -78,6 +78,30 @@ static int place_check(const char *path, struct fault *fault)
 	return 0;
 }
 
+/* A file beside the path, whose name is written into a buffer of PATH_SIZE. */
+static int beside_make(const char *path, char *beside)
+{
+	snprintf(beside, PATH_SIZE, "%s" SUFFIX, path);
+	return mkstemp(beside);
+}
+
+int replace_check(const char *path, struct fault *fault)
+{
+	char beside[PATH_SIZE];
+	int fd;
+
+	if (place_check(path, fault) == -1)
+		return -1;
+	fd = beside_make(path, beside);
+	if (fd == -1)
+		return errno == ENOSPC || errno == EDQUOT
+		           ? 0
+		           : fault_errno(fault, EX_CANTCREAT, "%s", path);
+	close(fd);
+	unlink(beside);
+	return 0;
+}
+
 int replace_file(const char *path, const char *text, size_t len, mode_t mode,
     struct fault *fault)
 {
@@ -86,8 +110,7 @@ int replace_file(const char *path, const char *text, size_t len, mode_t mode,
 
 	if (place_check(path, fault) == -1)
 		return -1;
-	snprintf(beside, sizeof(beside), "%s" SUFFIX, path);
-	fd = mkstemp(beside);
+	fd = beside_make(path, beside);
 	if (fd == -1)
 		return fault_errno(fault, EX_CANTCREAT, "%s", path);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);

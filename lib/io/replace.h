@@ -19,4 +19,9 @@
 int replace_file(const char *path, const char *text, size_t len, mode_t mode,
     struct fault *fault);
 
+/* Whether replace_file() will find its place: a directory in which files can be
+ * made.  A disk that is full is no answer to that.  -1 with *fault:
+ * EX_CANTCREAT. */
+int replace_check(const char *path, struct fault *fault);
+
 #endif

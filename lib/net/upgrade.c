@@ -248,10 +248,11 @@ static long refused(const struct response *r, struct fault *fault,
 	upgrade_printable(reason, sizeof(reason), r->reason.p, r->reason.len);
 	upgrade_printable(where, sizeof(where), r->location.p, r->location.len);
 	return fault_set(fault, refusal->permanent ? EX_CONFIG : EX_UNAVAILABLE,
-	    "HTTP %d%s%s instead of a WebSocket upgrade%s%s", r->status,
+	    "HTTP %d%s%s instead of a WebSocket%s%s%s", r->status,
 	    reason[0] != '\0' ? " " : "", reason,
 	    r->status / 100 == 3 && where[0] != '\0' ? "; it points to " : "",
-	    r->status / 100 == 3 ? where : "");
+	    r->status / 100 == 3 ? where : "",
+	    r->status == 404 ? "; is the URL right?" : "");
 }
 
 static long judge(const struct response *r, const char *key,

@@ -167,7 +167,7 @@ static size_t receive(struct ws *ws, void *p, size_t size)
 		return 0;
 	if (n == 0)
 		fault_set(&ws->why, EX_UNAVAILABLE,
-		    "%.255s: connection lost: the peer hung up%s",
+		    "%.255s: connection lost: the server hung up%s",
 		    stream_peer(ws->stream),
 		    ws->state == WS_UPGRADE ? " during the upgrade" : "");
 	else
@@ -226,9 +226,11 @@ static int on_close(void *arg, unsigned code, const char *reason, size_t len)
 		flush(ws);
 	upgrade_printable(text, sizeof(text), reason, len);
 	if (code == CODE_NONE)
-		fault_set(&why, EX_UNAVAILABLE, "the peer closed");
+		fault_set(
+		    &why, EX_UNAVAILABLE, "the server closed the connection");
 	else
-		fault_set(&why, EX_UNAVAILABLE, "the peer closed: %u%s%s", code,
+		fault_set(&why, EX_UNAVAILABLE,
+		    "the server closed the connection: %u%s%s", code,
 		    text[0] != '\0' ? " " : "", text);
 	end_naming(ws, &why, false);
 	return -1;

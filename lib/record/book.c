@@ -101,9 +101,13 @@ enum book_turn book_line_take(struct book_line *l, unsigned side,
 	bool follows = is == BOOK_SNAPSHOT ? !l->on[1 - side]
 	                                   : m->has_prev && m->prev == l->last;
 
+	l->at[side] = m->change_id;
 	if (follows) {
 		l->last = m->change_id;
 		l->on[side] = true;
+		/* The other side was ahead, and need not say more. */
+		if (l->at[1 - side] == l->last)
+			l->on[1 - side] = true;
 		return BOOK_PASS;
 	}
 	if (m->change_id == l->last) {
@@ -123,4 +127,5 @@ enum book_turn book_line_take(struct book_line *l, unsigned side,
 void book_line_leave(struct book_line *l, unsigned side)
 {
 	l->on[side] = false;
+	l->at[side] = 0;
 }

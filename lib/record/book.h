@@ -57,8 +57,9 @@ void book_lost(struct book *b);
  * nothing on.
  */
 struct book_line {
-	int64_t last; /* the change_id that was passed on last */
-	bool on[2];   /* this side's chain has met it */
+	int64_t last;  /* the change_id that was passed on last */
+	bool on[2];    /* this side's chain has met it */
+	int64_t at[2]; /* where this side is; 0: nowhere */
 };
 
 enum book_turn {

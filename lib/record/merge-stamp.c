@@ -62,6 +62,18 @@ static void join_at(struct merge *m, struct side *s, int64_t place)
 	merge_align(s, place, false);
 }
 
+/* The other one brought this message.  What is held of the side is of the same
+ * millisecond: a state that it alone was told, or what the other one has yet to
+ * bring.  Some that follow may stand in the log already. */
+static void met_at(struct merge *m, struct side *s, int64_t place)
+{
+	if (m->greets && m->held_count > 0 && m->held.first->first &&
+	    !m->held.first->orphan)
+		free(merge_shift_held(m));
+	merge_pass_held(m);
+	merge_align(s, place + 1, false);
+}
+
 void merge_settle_stamped(struct merge *m, struct side *s, bool alone)
 {
 	/* It may be for this side alone, and is, if the other one goes on. */
@@ -89,7 +101,7 @@ static enum merge_is take_waiting(
 	while (h != NULL && !h->orphan)
 		h = find_same(h->next, news);
 	if (place != -1) {
-		join_at(m, s, place + 1);
+		met_at(m, s, place);
 		return MERGE_SEEN;
 	}
 	if (m->end > 0 && news->stamp < m->stamp) {

@@ -2,10 +2,12 @@
 
 #include <ctype.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "deribit/chain.h"
 #include "deribit/channel.h"
+#include "io/cli.h"
 
 static const struct word {
 	const char *word;
@@ -18,24 +20,28 @@ static const struct word {
 	"trades.NAME.INTERVAL with --top and --instrument"},
     {"book", WANTS_BOOK,
 	"get_order_book, --depth levels every --depth-interval;\n"
-	"with --book incremental the channel book.NAME.INTERVAL"},
+	"with --book incremental: book.NAME.INTERVAL"},
     {"ticker", WANTS_TICKER,
 	"ticker.NAME.INTERVAL: prices, greeks, volatilities"},
     {"incremental_ticker", WANTS_INCREMENTAL_TICKER,
-	"incremental_ticker.NAME: what changes of the ticker"},
+	"incremental_ticker.NAME: the same, changes only"},
     {"markprice", WANTS_MARKPRICE,
 	"markprice.options.INDEX: mark prices and volatilities"},
     {"perpetual", WANTS_PERPETUAL, "perpetual.NAME.INTERVAL: funding"},
-    {"index", WANTS_INDEX, "deribit_price_index.INDEX"},
-    {"volatility_index", WANTS_VOLATILITY, "deribit_volatility_index.INDEX"},
+    {"index", WANTS_INDEX,
+	"deribit_price_index.INDEX: the price, every second"},
+    {"volatility_index", WANTS_VOLATILITY,
+	"deribit_volatility_index.INDEX: DVOL"},
     {"expiration", WANTS_EXPIRATION,
-	"estimated_expiration_price.INDEX: the delivery price to be"},
-    {"candles", WANTS_CANDLES, "chart.trades.NAME.RESOLUTION"},
+	"estimated_expiration_price.INDEX: estimated delivery"},
+    {"candles", WANTS_CANDLES,
+	"chart.trades.NAME.RESOLUTION: open, high, low, close"},
     {"instruments", WANTS_INSTRUMENTS,
 	"instrument.creation.KIND.CURRENCY: new listings"},
     {"states", WANTS_STATES,
-	"instrument.state.KIND.CURRENCY: what becomes of them"},
-    {"platform", WANTS_PLATFORM, "platform_state and its public_methods_state"},
+	"instrument.state.KIND.CURRENCY: changes of their state"},
+    {"platform", WANTS_PLATFORM,
+	"platform_state and platform_state.public_methods_state"},
 };
 
 #define WORDS (sizeof(words) / sizeof(words[0]))
@@ -45,6 +51,25 @@ static bool is_bare(const char *word)
 {
 	return strcmp(word, "platform_state") == 0 ||
 	       strcmp(word, "announcements") == 0;
+}
+
+static int no_such_word(const char *word, struct fault *fault)
+{
+	size_t i, d, least = SIZE_MAX;
+	const char *meant = NULL;
+
+	for (i = 0; i < WORDS; i++) {
+		d = cli_distance(word, words[i].word);
+		if (d < least) {
+			least = d;
+			meant = words[i].word;
+		}
+	}
+	return fault_set(fault, EX_USAGE,
+	    "--channels %.60s: no such word; %s%s%s--list-channels prints them "
+	    "(full names of channels have a dot)",
+	    word, meant != NULL ? "did you mean " : "",
+	    meant != NULL ? meant : "", meant != NULL ? "? " : "");
 }
 
 static int take_word(struct wants *w, const char *word, struct fault *fault)
@@ -62,10 +87,7 @@ static int take_word(struct wants *w, const char *word, struct fault *fault)
 		    "words");
 	if ((strchr(word, '.') == NULL && !is_bare(word)) ||
 	    strlen(word) > CHANNEL_LEN_MAX)
-		return fault_set(fault, EX_USAGE,
-		    "--channels %.60s: no such word; --list-channels prints "
-		    "them (full names of channels have a dot)",
-		    word);
+		return no_such_word(word, fault);
 	if (w->names == WANTS_NAMES_MAX)
 		return fault_set(fault, EX_USAGE,
 		    "--channels takes %d full names", WANTS_NAMES_MAX);

@@ -14,25 +14,27 @@ enum key {
 	KEY_APART = 4,
 	KEY_FOR = 8,
 	KEY_CLASS = 16,
-	KEY_MODE = 32
+	KEY_MODE = 32,
+	KEY_FIRST = 64
 };
 
 static const char *const key_names[] = {
-    "every", "rate", "apart", "for", "class", "mode"};
+    "every", "rate", "apart", "for", "class", "mode", "first"};
 
 /* Which keys a kind must have, and which it may. */
 static const struct kind {
 	const char *name;
 	unsigned must, may;
 } kinds[FAULTS_KINDS] = {
-    [FAULTS_CUT] = {"cut", KEY_EVERY, KEY_APART},
-    [FAULTS_RESET] = {"reset", KEY_EVERY, KEY_APART},
-    [FAULTS_HALF_OPEN] = {"half-open", KEY_EVERY, KEY_APART},
-    [FAULTS_SILENT] = {"silent", KEY_EVERY, KEY_APART},
-    [FAULTS_DEAD] = {"dead", KEY_EVERY, KEY_APART | KEY_CLASS},
-    [FAULTS_ERROR] = {"error", KEY_EVERY, 0},
-    [FAULTS_LIMIT] = {"limit", KEY_EVERY, KEY_APART},
-    [FAULTS_MAINTENANCE] = {"maintenance", KEY_EVERY | KEY_FOR, KEY_MODE},
+    [FAULTS_CUT] = {"cut", KEY_EVERY, KEY_FIRST | KEY_APART},
+    [FAULTS_RESET] = {"reset", KEY_EVERY, KEY_FIRST | KEY_APART},
+    [FAULTS_HALF_OPEN] = {"half-open", KEY_EVERY, KEY_FIRST | KEY_APART},
+    [FAULTS_SILENT] = {"silent", KEY_EVERY, KEY_FIRST | KEY_APART},
+    [FAULTS_DEAD] = {"dead", KEY_EVERY, KEY_FIRST | KEY_APART | KEY_CLASS},
+    [FAULTS_ERROR] = {"error", KEY_EVERY, KEY_FIRST},
+    [FAULTS_LIMIT] = {"limit", KEY_EVERY, KEY_FIRST | KEY_APART},
+    [FAULTS_MAINTENANCE] = {"maintenance", KEY_EVERY | KEY_FOR,
+	KEY_FIRST | KEY_MODE},
     [FAULTS_DROP] = {"drop", KEY_RATE, KEY_CLASS},
     [FAULTS_DUPLICATE] = {"duplicate", KEY_RATE, KEY_CLASS},
     [FAULTS_REORDER] = {"reorder", KEY_RATE, KEY_CLASS},
@@ -83,6 +85,7 @@ static int take_value(struct faults_rule *r, unsigned key, const char *value)
 {
 	switch (key) {
 	case KEY_EVERY: return take_seconds(value, &r->every_us);
+	case KEY_FIRST: return take_seconds(value, &r->first_us);
 	case KEY_APART: return take_seconds(value, &r->apart_us);
 	case KEY_FOR: return take_seconds(value, &r->for_us);
 	case KEY_RATE: return take_rate(value, &r->rate);
@@ -190,8 +193,11 @@ void faults_seed(struct faults *f, uint64_t seed)
 		struct faults_rule *r = &f->rule[i];
 
 		r->rng = rng_for(seed, RULE_KEY + i);
-		if (r->every_us > 0)
-			r->next_us = f->after_us + wait_draw(r);
+		if (r->every_us == 0)
+			continue;
+		r->next_us = f->after_us + wait_draw(r);
+		if (r->first_us > 0)
+			r->next_us = f->after_us + r->first_us;
 	}
 }
 

@@ -47,6 +47,7 @@ enum faults_kind {
 struct faults_rule {
 	enum faults_kind kind;
 	int64_t every_us; /* mean; 0: by dice */
+	int64_t first_us; /* 0: as all the others */
 	int64_t apart_us;
 	int64_t for_us;
 	uint64_t rate; /* of 2^53 */

@@ -133,7 +133,7 @@ static void emit(void *arg, uint64_t slots, const char *text, size_t len)
 		heard |= conn_notify(s->conn[slot], text, len);
 	}
 	s->heard += heard;
-	if (!heard)
+	if (!heard && s->options->always)
 		truth_event(s->truth, 0, "unheard", text, len);
 }
 

@@ -27,6 +27,7 @@
 #define LINE_LIMIT ((size_t)16 << 20)
 #define SECOND_US 1000000
 #define MOMENT_US 2000000
+#define NOT_OWED (-1) /* in place of a connection */
 
 struct message {
 	uint64_t content;
@@ -523,7 +524,8 @@ static int by_number(const void *a, const void *b)
 	return (x->sent_us > y->sent_us) - (x->sent_us < y->sent_us);
 }
 
-/* Between the first and the last number that was sent. */
+/* Owed are those between the first and the last number that was sent; others
+ * may have been fetched. */
 static void take_ledger(struct json_span line)
 {
 	struct fields f = {.sent_us = 0};
@@ -535,8 +537,10 @@ static void take_ledger(struct json_span line)
 	t = topic_of("trade", f.instrument);
 	r = &t->sent;
 	if (r->n == 0 || (uint64_t)f.seq < r->at[0].content ||
-	    (uint64_t)f.seq > r->at[r->n - 1].content)
+	    (uint64_t)f.seq > r->at[r->n - 1].content) {
+		add(&t->whole, (struct message){f.content, 0, NOT_OWED});
 		return;
+	}
 	for (high = r->n; low < high;) {
 		size_t middle = (low + high) / 2;
 
@@ -666,6 +670,8 @@ static void count_missing(struct topic *t)
 	for (size_t i = 0; i < t->missing.n; i++) {
 		const struct message *m = &t->missing.at[i];
 
+		if (m->connection == NOT_OWED)
+			continue;
 		if (m->connection == 0 && !is_trade(t) &&
 		    !is_owed(t, m->sent_us))
 			continue;

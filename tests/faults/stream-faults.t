@@ -1,6 +1,7 @@
 #!/bin/sh
 # The collector and an exchange that does harm: FAULTS (1000) faults of every
-# kind, drawn from SEED (1); then the judge (tests/faults/judge.c) compares what
+# kind, drawn from SEED (1), and in any case a maintenance, which every channel
+# loses something by; then the judge (tests/faults/judge.c) compares what
 # was written with what the exchange sent and traded.
 # shellcheck disable=SC2016 # $ in single quotes: wait_for
 # shellcheck disable=SC2154 # srcdir, tmp: tap.sh
@@ -60,7 +61,7 @@ start_replay --synthetic "$seed" --rate 2500 --always \
 	--fault half-open:every=12 --fault silent:every=12 \
 	--fault dead:every=8,class=trades. \
 	--fault error:every=0.5 --fault limit:every=30 \
-	--fault maintenance:every=30,for=2 \
+	--fault maintenance:every=30,for=2,first=4 \
 	--fault maintenance:every=30,for=2,mode=503 \
 	--fault drop:rate=0.08,class=trades. \
 	--fault duplicate:rate=0.08,class=trades. \
@@ -70,6 +71,7 @@ start_replay --synthetic "$seed" --rate 2500 --always \
 	--fault page-empty:rate=0.08 --fault page-late:rate=0.08 \
 	--fault page-error:rate=0.08 --fault page-lost:rate=0.04
 
+: >"$tmp/err"
 deribit-ws-stream ETH SOL --retry-delay 100ms --retry-max-delay 400ms \
 	--silence-timeout 2s --reply-timeout 1s --audit-interval 2s \
 	--repair-timeout 20s >"$tmp/out" 2>"$tmp/err" &

@@ -37,6 +37,7 @@ closed()
 	start_replay --synthetic 5 --rate 500 --always --truth "$tmp/truth" \
 		--queue-max 16M --fault-count 1 --fault-after "$2" --fault "$3"
 	shift 3
+	: >"$tmp/err"
 	deribit-ws-stream "$@" --channels quotes,trades,candles \
 		--retry-delay 100ms --retry-max-delay 2s \
 		>"$tmp/out" 2>"$tmp/err" &

@@ -11,6 +11,7 @@ option=ETH-27MAR26-3000-C
 # client ARGUMENT...: in the background, in $client.
 client()
 {
+	: >"$tmp/err"
 	deribit-ws-stream --url "$PEER_URL" --cacert "$PEER_CACERT" \
 		--retry-delay 10ms --retry-max-delay 100ms "$@" \
 		>"$tmp/out" 2>"$tmp/err" &

@@ -10,6 +10,7 @@ at_exit stop_peer
 # client: in the background, in $client.
 client()
 {
+	: >"$tmp/err"
 	deribit-ws-stream --url "$PEER_URL" --cacert "$PEER_CACERT" \
 	    --channels quotes -i ETH-27MAR26-3000-C -i ETH-27MAR26-4000-C \
 	    --connect-timeout "${deadline:-10s}" \
@@ -96,7 +97,7 @@ at='localhost:[0-9]+: '
 ends wrong-certificate 78 \
     "${at}certificate not trusted: unable to get local issuer certificate$"
 ends wrong-host 78 "${at}the certificate is not valid for this name$"
-ends http-404 78 "${at}HTTP 404 Not Found instead of a WebSocket upgrade$"
+ends http-404 78 "${at}HTTP 404 Not Found instead of a WebSocket; is the URL right\?$"
 ends bad-accept 76 "${at}.* wrong Sec-WebSocket-Accept$"
 ends no-accept 76 "${at}.* no Sec-WebSocket-Accept$"
 ends extension 76 "${at}.*Sec-WebSocket-Extensions that was not offered$"
@@ -125,9 +126,9 @@ again reserved-bit "${at}protocol error: a frame with a reserved bit set"
 again long-ping "${at}protocol error: a frame with an impossible header"
 again lone-continuation "${at}protocol error: a continuation of no message"
 again huge-message "${at}protocol error: a message of 20971520 bytes .*"
-again close-4000 "${at}the peer closed: 4000 heartbeat close"
+again close-4000 "${at}the server closed the connection: 4000 heartbeat close"
 # What came whole before the cut is all there: 1 + 500, and the next one's.
-again cut "${at}connection lost: the peer hung up" 501
+again cut "${at}connection lost: the server hung up" 501
 again reset "${at}connection lost: .*[Rr]eset.*"
 
 goes_on unknown-method subscribed 3 'unknown method: public/surprise$'

@@ -6,7 +6,7 @@
 tree=$tmp/tree
 mkdir -p "$tree/scripts" "$tree/bin"
 cp "$srcdir/scripts/lint" "$tree/scripts"
-for floor in base io net deribit record db replay; do
+for floor in base io net deribit record collect db replay; do
 	mkdir -p "$tree/lib/$floor"
 	echo '/* Nothing. */' >"$tree/lib/$floor/thing.h"
 done

@@ -91,6 +91,7 @@ psql -X -q -d "$DATABASE_URL" -c "SELECT pg_advisory_lock(42)" \
 at_exit "kill_pid TERM $!"
 wait_for '[ "$(sql "SELECT count(*) FROM pg_locks WHERE
 	locktype = '\''advisory'\'' AND granted")" -ge 1 ]'
+: >"$tmp/err"
 tsdb-load locked <"$tmp/in" 2>"$tmp/err" &
 pid=$!
 at_exit "stop_pid $pid"

@@ -60,6 +60,7 @@ rows_are()
 }
 
 mkfifo "$tmp/pipe"
+: >"$tmp/err"
 tsdb-load --batch-rows 7000 counted <"$tmp/pipe" 2>"$tmp/err" &
 load=$!
 at_exit "stop_pid $load"

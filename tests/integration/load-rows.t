@@ -181,6 +181,7 @@ is "$(sql "SELECT (SELECT count(*) FROM eth_option_quotes),
 
 # --- a pipe that is slow, signals ---
 mkfifo "$tmp/pipe"
+: >"$tmp/err"
 tsdb-load --flush-interval 50ms eth_option_quotes <"$tmp/pipe" 2>"$tmp/err" &
 pid=$!
 at_exit "stop_pid $pid"
@@ -201,6 +202,7 @@ exec 3>&-
 is "$(sql "SELECT count(*) FROM tsdb_ledger")" 0 "and the ledger is clean"
 
 # Ctrl-C stops both ends of a pipe: what the writer still writes is loaded.
+: >"$tmp/err"
 tsdb-load -v eth_option_quotes <"$tmp/pipe" 2>"$tmp/err" &
 pid=$!
 at_exit "stop_pid $pid"
@@ -218,6 +220,7 @@ is "$(sql "SELECT count(*) FROM eth_option_quotes")" 6 \
 
 # --- tables that change meanwhile ---
 sql "CREATE TABLE changing (a int, b int)"
+: >"$tmp/err"
 tsdb-load --flush-interval 50ms changing <"$tmp/pipe" 2>"$tmp/err" &
 pid=$!
 at_exit "stop_pid $pid"

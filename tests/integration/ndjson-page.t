@@ -113,6 +113,7 @@ cp "$tmp/out" "$tmp/records.instruments"
 # A reader that is too slow, for an overflow.
 mkfifo "$tmp/fifo"
 exec 9<>"$tmp/fifo"
+: >"$tmp/err"
 deribit-ws-stream BTC --queue-max 64K >"$tmp/fifo" 2>"$tmp/err" &
 slow=$!
 at_exit "stop_pid $slow"

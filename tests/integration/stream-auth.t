@@ -79,7 +79,7 @@ unlike "$(cat "$tmp/err")" 'wr0ng' 'and not the secret'
 chmod 640 "$tmp/bad"
 collect --credentials "$tmp/bad"
 is "$status" 77 'a file that others may read: 77'
-like "$(cat "$tmp/err")" 'error: --credentials: .*/bad: credentials that are open to others \(mode 0640\); chmod 600 it$' \
+like "$(cat "$tmp/err")" 'error: --credentials: .*/bad: others may read these credentials \(mode 0640\): chmod 600 .*/bad$' \
 	'and what to do about it'
 collect --credentials "$tmp/none"
 is "$status" 66 'a file that is not there: 66'

@@ -2,7 +2,7 @@
 # Incremental books: rebuilt from what deribit-ws-stream writes they are the
 # server's after every record, whatever happens to their messages; what is
 # missing has a gap record, and nothing else has one.
-# BOOKS: messages a scenario, 2500 by default.
+# BOOKS: messages a scenario, 2500 by default; SEED: of the market and the faults.
 # shellcheck disable=SC2016 # $ in single quotes: wait_for
 # shellcheck disable=SC2154 # srcdir, builddir, tmp: tap.sh
 . "${srcdir:-.}/tests/sh/tap.sh"
@@ -12,10 +12,12 @@ XDG_CACHE_HOME=$tmp/cache
 export XDG_CACHE_HOME
 unset CURRENCY TOP_N_INSTRUMENTS
 messages=${BOOKS:-2500}
+seed=${SEED:-7}
 
 # start_stream ARGUMENT...: in the background; its output is $tmp/out.
 start_stream()
 {
+	: >"$tmp/err"
 	deribit-ws-stream --retry-delay 100ms --retry-max-delay 200ms \
 		--channels book --book incremental "$@" >"$tmp/out" \
 		2>"$tmp/err" &
@@ -46,7 +48,7 @@ play()
 {
 	: >"$tmp/truth"
 	# shellcheck disable=SC2086 # options
-	start_replay --synthetic 7 --rate 800 --always --count "$messages" \
+	start_replay --synthetic "$seed" --rate 800 --always --count "$messages" \
 		--truth "$tmp/truth" $2
 	# shellcheck disable=SC2086 # options
 	start_stream -i BTC-PERPETUAL -i ETH-PERPETUAL -i SOL_USDC-PERPETUAL \
@@ -80,12 +82,12 @@ is "$(told snapshots) $(told gaps) $(told 'changes missing')" '4 0 0' \
 
 # ------------------------------------------------- connections are harmed
 play 'cuts, silences' \
-	'--fault drop:rate=0.003,class=book. --fault cut:every=1.5 --fault silent:every=3 --fault-after 0.5 --fault-count 12' \
+	'--fault drop:rate=0.003,class=book. --fault cut:every=0.7 --fault silent:every=3 --fault-after 0.5 --fault-count 20' \
 	'--silence-timeout 1s --stall-timeout 2s'
 [ "$(told cuts)" -ge 4 ] && [ "$(told snapshots)" -ge 8 ]
 ok $? 'a gap record each, and a snapshot behind it'
 
-play 'a pair, cut by turns' '--fault cut:every=0.7,apart=0.5' '--redundancy 2'
+play 'a pair, cut by turns' '--fault cut:every=0.3,apart=0.8' '--redundancy 2'
 is "$(told snapshots) $(told gaps) $(told cuts) $(told 'changes missing')" \
 	'4 0 0 0' 'one chain, not a change missing'
 grep -q '"event":"cut"' "$tmp/truth" && [ "$(told records)" -ge "$messages" ]
@@ -98,10 +100,11 @@ is "$(told snapshots) $(told gaps) $(told cuts) $(told 'changes missing')" \
 
 # ----------------------------------------------------- the reader is slow
 : >"$tmp/truth"
-start_replay --synthetic 7 --rate 3000 --count $((3 * messages)) \
+start_replay --synthetic "$seed" --rate 3000 --count $((3 * messages)) \
 	--truth "$tmp/truth"
 mkfifo "$tmp/fifo"
 exec 9<>"$tmp/fifo"
+: >"$tmp/err"
 deribit-ws-stream --channels book --book incremental -i BTC-PERPETUAL \
 	-i ETH-PERPETUAL -i SOL_USDC-PERPETUAL -i XRP_USDC-PERPETUAL \
 	--queue-max 64K >"$tmp/fifo" 2>"$tmp/err" &
@@ -147,6 +150,7 @@ if [ -d "$RECORDED" ]; then
 		"$tmp/frames" | sort >"$tmp/broken"
 	names=$(jq -r .params.channel "$tmp/frames" | sort -u | tr '\n' ,)
 	start_replay --frames "$tmp/frames" --exit
+	: >"$tmp/err"
 	deribit-ws-stream --retry-delay 100ms --retry-max-delay 200ms \
 		--channels "${names%,}" >"$tmp/out" 2>"$tmp/err" &
 	STREAM_PID=$!

@@ -13,6 +13,7 @@ unset CURRENCY TOP_N_INSTRUMENTS
 
 start_stream()
 {
+	: >"$tmp/err"
 	deribit-ws-stream --retry-delay 100ms --retry-max-delay 200ms "$@" \
 		>"$tmp/out" 2>"$tmp/err" &
 	STREAM_PID=$!
@@ -210,7 +211,7 @@ refused()
 }
 refused '--channels nosuch ETH' '--channels nosuch: no such word; --list-channels prints'
 refused '--channels quotes,,trades ETH' '--channels: there is an empty word'
-refused '--channels perpetual ETH' 'none of these channels is of what was named; --list-channels says what each is of'
+refused '--channels perpetual ETH' 'what was named has none of these channels; --list-channels says which have what'
 refused '--kind perpetual --channels markprice ETH' 'none of these channels'
 refused '--interval 5s ETH' '--interval 5s: 100ms, agg2 or raw'
 refused '--resolution 2 ETH' '--resolution 2: 1, 3, 5'

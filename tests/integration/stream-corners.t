@@ -16,6 +16,7 @@ at_exit stop_peer
 # In the background; its stderr is $tmp/err.
 start_stream()
 {
+	: >"$tmp/err"
 	deribit-ws-stream --retry-delay 100ms --retry-max-delay 1s "$@" \
 		2>"$tmp/err" &
 	STREAM_PID=$!
@@ -89,7 +90,7 @@ again()
 }
 again no-answer 'no answer to subscribe'
 is "$(grep -c '"type":"gap"' "$tmp/out")" 0 'nothing had begun: no gap'
-again fragment-cut 'connection lost: the peer hung up'
+again fragment-cut 'connection lost: the server hung up'
 # Of the second connection as many quotes as came before it was stopped.
 is "$(grep -c '"type":"gap"' "$tmp/out") $(jq -r '.type + " " + .instrument_name' \
 	"$tmp/out" | sort -u | tr '\n' ';')" \

@@ -14,6 +14,7 @@ unset CURRENCY TOP_N_INSTRUMENTS
 
 start_stream()
 {
+	: >"$tmp/err"
 	deribit-ws-stream --retry-delay 100ms --retry-max-delay 200ms "$@" \
 		>"$tmp/out" 2>"$tmp/err" &
 	STREAM_PID=$!
@@ -132,10 +133,31 @@ is "$(sql "SELECT bids[1][1] || ' ' || bids[1][2] || ' ' || bids[2][1] || ' ' ||
 	.asks[0][0]) \(.bids | length) \(.asks | length)"')" \
 	'its levels are the array that was sent'
 
+# Whether there is a record of each of these types.
+has_types()
+{
+	for type in "$@"; do
+		grep -q "\"type\":\"$type\"" "$tmp/out" || return 1
+	done
+}
+
+mkfifo "$tmp/records"
+: >"$tmp/err"
 deribit-ws-stream ETH --book incremental \
-	--channels book,states,instruments,ticker,platform,index --duration 5s \
-	2>"$tmp/err" | tee "$tmp/out" | tsdb-load >"$tmp/load" 2>&1
-is "$?" 0 'records without a table are no error'
+	--channels book,states,instruments,ticker,platform,index \
+	>"$tmp/records" 2>"$tmp/err" &
+STREAM_PID=$!
+at_exit "stop_pid $STREAM_PID"
+: >"$tmp/out"
+{
+	tee "$tmp/out" <"$tmp/records" | tsdb-load >"$tmp/load" 2>&1
+	echo $? >"$tmp/status"
+} &
+loader=$!
+wait_for 'has_types book_change instrument_state platform_state index ticker' 90
+stop_pid "$STREAM_PID"
+wait "$loader"
+is "$(cat "$tmp/status")" 0 'records without a table are no error'
 for type in book_change instrument_state platform_state index; do
 	grep -q "\"type\":\"$type\"" "$tmp/out" &&
 		[ "$(grep -c "$type" "$tmp/load")" -eq 1 ]

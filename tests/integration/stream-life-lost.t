@@ -14,6 +14,7 @@ unset CURRENCY TOP_N_INSTRUMENTS
 
 start_stream()
 {
+	: >"$tmp/err"
 	deribit-ws-stream --metrics "$tmp/metrics" "$@" >"$tmp/out" \
 		2>"$tmp/err" &
 	STREAM_PID=$!

@@ -13,6 +13,7 @@ unset CURRENCY TOP_N_INSTRUMENTS
 
 start_stream()
 {
+	: >"$tmp/err"
 	deribit-ws-stream "$@" >"$tmp/out" 2>"$tmp/err" &
 	STREAM_PID=$!
 	at_exit "stop_pid $STREAM_PID"

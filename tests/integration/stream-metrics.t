@@ -236,12 +236,45 @@ is "$status" 0 'it ends when all is written'
 stop_replay
 
 # ------------------------------------------------------- where it cannot be
+unset DERIBIT_CACERT
+# refused FILE SENTENCE: 73, before anybody is asked.
+refused()
+{
+	run timeout 60 deribit-ws-stream --metrics "$1" \
+		--instrument BTC-PERPETUAL --url wss://localhost:1/ws/api/v2
+	is "$status $(cat "$tmp/err") $(wc -c <"$tmp/out" | tr -d ' ')" \
+		"73 deribit-ws-stream: error: $1$2 0" "refused: ${1##*/tmp/}$2"
+}
+refused "$tmp/none/file" ': No such file or directory'
+refused "$tmp/err/file" ': Not a directory'
+mkdir "$tmp/dir"
+refused "$tmp/dir" ' is not a regular file'
+if [ "$(id -u)" -ne 0 ]; then
+	mkdir "$tmp/locked"
+	chmod 500 "$tmp/locked"
+	refused "$tmp/locked/file" ': Permission denied'
+fi
+is "$(find "$tmp/dir" | wc -l | tr -d ' ')" 1 'nothing is left there'
+
+# ------------------------------------------------------- one that goes away
 start_replay --synthetic 7 --rate 300
-run timeout 60 deribit-ws-stream --metrics "$tmp/none/file" --count 50 \
-	--instrument BTC-PERPETUAL
-is "$status" 0 'a directory that is not there does not stop it'
-is "$(grep -c 'the metrics are not written: .*none/file.*: No such file' \
-	"$tmp/err")" 1 'and is said once'
+mkdir "$tmp/home"
+file=$tmp/home/stream.prom
+start_stream --instrument BTC-PERPETUAL >"$tmp/out"
+wait_for '[ -s "$file" ] && [ -s "$tmp/out" ]'
+is "$(find "$tmp/home" | wc -l | tr -d ' ')" 2 'nothing lies beside it'
+mv "$tmp/home" "$tmp/away"
+wait_for 'kill -USR1 "$STREAM_PID" &&
+	grep -q "the metrics are not written: $file: No such file" "$tmp/err"'
+ok $? 'a directory that goes is said'
+n=$(wc -l <"$tmp/out")
+wait_for 'kill -USR1 "$STREAM_PID" && [ "$(wc -l <"$tmp/out")" -ge $((n + 20)) ]'
+ok $? 'and the records go on'
+mv "$tmp/away" "$tmp/home"
+wait_for 'kill -USR1 "$STREAM_PID" && grep -q "metrics are written again" "$tmp/err"'
+ok $? 'it comes back: said too'
+end_stream
+is "$status $(grep -c warning "$tmp/err")" '0 1' 'each once'
 stop_replay
 
 done_testing

@@ -28,6 +28,7 @@ start_stream()
 	: >"$tmp/out"
 	: >"$tmp/err"
 	from=$(wc -l <"$tmp/heard")
+	: >"$tmp/err"
 	deribit-ws-stream --retry-delay 100ms --retry-max-delay 1s "$@" \
 		>"$tmp/out" 2>"$tmp/err" &
 	STREAM_PID=$!

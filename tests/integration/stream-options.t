@@ -44,8 +44,14 @@ wrong '--interval 1s: 100ms, agg2 or raw is needed' ETH --interval 1s
 wrong '--resolution 7: 1, 3, 5, 10, 15, 30, 60, 120, 180, 360, 720 or 1D is needed' \
 	ETH --resolution 7
 wrong '--book all: snapshots or incremental is needed' ETH --book all
-wrong '--channels quote: no such word; --list-channels prints them (full names of channels have a dot)' \
-	ETH --channels quote
+wrong '--channels tikcer: no such word; did you mean ticker? --list-channels prints them (full names of channels have a dot)' \
+	ETH --channels trades,tikcer
+wrong '--count x: a whole number, 1 or more, is needed' ETH --count x
+wrong '--heartbeat 5: a time from 10s to 1d is needed' ETH --heartbeat 5
+wrong '--queue-max 1: a size in bytes from 64K to 1T is needed' ETH --queue-max 1
+wrong '--spool-max 1: a size in bytes of 64K or more is needed' ETH --spool-max 1
+wrong '--channels stuff: no such word; --list-channels prints them (full names of channels have a dot)' \
+	ETH --channels stuff
 wrong '--channels: there is an empty word; commas stand between words' \
 	ETH --channels quotes,
 wrong "--duration: 'ETH' is not a duration like 200ms, 30s, 10m, 48h or 7d" \
@@ -56,14 +62,53 @@ wrong '--raw writes what one connection says: not with --redundancy 2 nor --rota
 	ETH --raw --redundancy 2
 wrong '--raw writes what one connection says: not with --redundancy 2 nor --rotate' \
 	ETH --raw --rotate 1h
-wrong '--from-raw makes records of all that was recorded: not with --raw, --instrument or a CURRENCY' \
+wrong '--from-raw makes records of all that was recorded: not with --raw, --instrument, --channels, --book or a CURRENCY' \
 	--from-raw - ETH
-wrong '--spool-max is the size of what --spool writes' ETH --spool-max 1G
-wrong '--spool-segment is the size of what --spool writes' \
+wrong '--spool-max needs --spool' ETH --spool-max 1G
+wrong '--spool-segment needs --spool' \
 	ETH --spool-segment 1M
 wrong '--from-raw asks nobody what was missed: not with --state' \
 	--from-raw - --state x
 wrong '--url may be given twice' ETH --url a --url b --url c
+wrong '--url twice is two feeds: not with --redundancy 1' \
+	ETH --url a --url b --redundancy 1
+wrong '--state and --metrics are two files' ETH --state x --metrics x
+wrong "--top is of a CURRENCY's instruments" -i BTC-PERPETUAL --top 5
+wrong 'spot pairs have no open interest to rank them by' \
+	BTC --kind spot --top 5
+for words in 'ETH' '-i ETH-PERPETUAL' '-c platform'; do
+	# shellcheck disable=SC2086 # words
+	wrong "--kind: 'options' is no kind: option, future, perpetual, spot, option_combo, future_combo or all" \
+		$words --kind options
+	# shellcheck disable=SC2086 # words
+	wrong "--settlement: '-1' is no settlement currency (such as USDC)" \
+		$words --settlement -1
+done
+wrong '--from-raw makes records of all that was recorded: not with --raw, --instrument, --channels, --book or a CURRENCY' \
+	--from-raw - --channels trades
+# A variable that is not set must not pass for no option.
+for option in state spool from-raw metrics credentials rest-url cacert jq; do
+	wrong "option --$option needs a value" --channels platform "--$option="
+done
+# Each option that has a value, without one, and with one that is none.
+deribit-ws-stream --help | sed -n 's/^[ a-z,-]* --\([a-z-]*\)=.*/\1/p' |
+	sort -u >"$tmp/valued"
+while read -r option; do
+	wrong "option --$option needs a value" ETH "--$option"
+done <"$tmp/valued"
+deribit-ws-stream --help | sed -En 's/^[ a-z,-]* --([a-z-]*)=(TIME|SIZE|N)( .*)?$/\1/p' |
+	sort -u >"$tmp/numbers"
+while read -r option; do
+	for value in '' x -1 1x 99999999999999999999 1e3 0x10 ' 1'; do
+		run timeout 60 deribit-ws-stream ETH "--$option" "$value" </dev/null
+		[ "$status" -eq 64 ] && [ "$(wc -l <"$tmp/err")" -eq 2 ] &&
+			grep -q "^deribit-ws-stream: error: --$option" "$tmp/err" ||
+			echo "--$option '$value': $status $(cat "$tmp/err")"
+	done
+done <"$tmp/numbers" >"$tmp/taken"
+[ "$(wc -l <"$tmp/numbers")" -ge 20 ]
+is "$? $(cat "$tmp/taken")" '0 ' \
+	"no number, time or size: $(wc -l <"$tmp/numbers") options refuse it"
 
 # ------------------------------------------------------------ --list-channels
 run deribit-ws-stream --list-channels
@@ -81,6 +126,11 @@ fi
 run deribit-ws-stream --help
 awk 'length > 79 { print; n = 1 } END { exit n }' "$tmp/out" >"$tmp/long"
 ok $? '--help fits a terminal' || tap_comment "$(cat "$tmp/long")"
+sed -En 's/^ +(-[a-zA-Z], )?--([a-z-]*).*/\2/p' "$tmp/out" | sort -u >"$tmp/helped"
+sed -n 's/^\.It .*Fl -\([a-z-]*\).*/\1/p' "$srcdir/man/deribit-ws-stream.1" |
+	sort -u >"$tmp/manual"
+is "$(comm -3 "$tmp/helped" "$tmp/manual" | tr -d '\t' | tr '\n' ' ')" '' \
+	"and has the manual's options: $(wc -l <"$tmp/manual")"
 
 # --------------------------------------------------------- how long it lasts
 start_replay --synthetic 7 --rate 300 --cut-every 1
@@ -102,6 +152,16 @@ run timeout 60 deribit-ws-stream --url wss://localhost:1/ --duration 1 \
 is "$status" 0 'also while the exchange is away'
 like "$(cat "$tmp/err")" 'localhost:1: cannot connect: .*; retry in [0-9.]+ s$' \
 	'which is said'
+
+run timeout 60 deribit-ws-stream --rest-url https://localhost:1/api/v2 ETH \
+	--duration 1 --no-cache
+is "$status" 0 'or the list of instruments is not to be had'
+run timeout 60 deribit-ws-stream --rest-url https://localhost:1/api/v2 ETH \
+	--cacert "$tmp/nosuch" --no-cache
+is "$status $(wc -l <"$tmp/err" | tr -d ' ')" '66 1' \
+	'a file of certificates that is not there is no matter of trying again'
+like "$(cat "$tmp/err")" 'error: .*/nosuch: the file of certificate authorities \(--cacert\): No such file or directory$' \
+	'and it is named'
 
 # -------------------------------------------------- books, in either order
 # books WANT WORD...: how many channels, and which types come.
@@ -155,6 +215,18 @@ interrupted 'live' '[ -s "$tmp/out" ]' --instrument BTC-PERPETUAL
 stop_replay
 accepted='grep -q "^event 1 accepted" "$tmp/peer.out"'
 start_peer accept-and-say-nothing
+: >"$tmp/err"
+deribit-ws-stream ETH --no-cache --rest-url "https${PEER_URL#wss}" \
+	--cacert "$PEER_CACERT" >"$tmp/out" 2>"$tmp/err" &
+pid=$!
+at_exit "stop_pid $pid"
+wait_for "$accepted"
+kill_pid USR1 "$pid"
+kill_pid TERM "$pid"
+wait "$pid"
+is $? 0 'SIGUSR1 before there is anything to report'
+stop_peer
+start_peer accept-and-say-nothing
 interrupted 'the list is asked for' "$accepted" ETH --no-cache \
 	--rest-url "https${PEER_URL#wss}" --cacert "$PEER_CACERT"
 stop_peer
@@ -166,12 +238,42 @@ start_peer no-answer
 interrupted 'it subscribes' 'grep -q silent "$tmp/peer.out"' \
 	--instrument BTC-PERPETUAL --url "$PEER_URL" --cacert "$PEER_CACERT"
 stop_peer
+unset DERIBIT_CACERT
 interrupted 'it waits' 'grep -q "retry in" "$tmp/err"' --retry-delay 1h \
 	--instrument BTC-PERPETUAL --url wss://localhost:1/
 
+# The queue waits for its reader: who stopped it is told.
+start_replay --synthetic 7 --rate 3000
+mkfifo "$tmp/fifo"
 {
-	deribit-ws-stream --instrument BTC-PERPETUAL --url wss://localhost:1/ \
-		2>"$tmp/err"
+	exec 3<"$tmp/fifo"
+	wait_for '[ -e "$tmp/go" ]' 60
+	cat <&3 >"$tmp/out"
+} &
+: >"$tmp/err"
+deribit-ws-stream ETH >"$tmp/fifo" 2>"$tmp/err" &
+pid=$!
+at_exit "stop_pid $pid"
+queued()
+{
+	kill_pid USR1 "$pid"
+	sleep 0.2
+	grep -q " [1-9][0-9]* bytes in the queue" "$tmp/err"
+}
+wait_for 'grep -q subscribed "$tmp/err"'
+wait_for queued
+kill "$pid"
+wait_for 'grep -q "wait to be written" "$tmp/err"' 20
+: >"$tmp/go"
+wait "$pid"
+is $? 0 "a reader that is late is waited for"
+like "$(cat "$tmp/err")" 'info: [1-9][0-9]* bytes wait to be written; another signal ends it at once, without them' \
+	'which is said'
+stop_replay
+
+{
+	DERIBIT_CACERT='' deribit-ws-stream --instrument BTC-PERPETUAL \
+		--url wss://localhost:1/ 2>"$tmp/err"
 	echo $? >"$tmp/status"
 } | :
 wait_for '[ -s "$tmp/status" ]' 20

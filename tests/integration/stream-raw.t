@@ -55,7 +55,10 @@ dense()
 }
 
 # ----------------------------------------------- two that hear the same market
-start_replay --synthetic 7 --rate 2000 --always
+heard=9000
+# Nobody is too slow here.
+start_replay --synthetic 7 --rate 1000 --always --count "$heard" \
+	--queue-max 32M
 what='ETH --channels quotes,trades,book,deribit_price_index.btc_usd
 	--depth-interval 20s'
 # shellcheck disable=SC2086 # words
@@ -64,9 +67,40 @@ raw_pid=$STREAM_PID
 # shellcheck disable=SC2086 # words
 start_stream plain $what
 wait_for 'said raw subscribed && said plain subscribed'
-from=$(($(sed 's/.*"received_at":\([0-9]*\).*/\1/' "$tmp/raw" | tail -n 1) / 1000))
-wait_for '[ "$(grep -c . "$tmp/raw")" -ge 6000 ] &&
-	grep -q "get_order_book\",\"message\"" "$tmp/raw"'
+# What is made from now on, both hear; each channel in its order, the text as it
+# stands.  Of a first trade it may be unknown what is before it.
+from=$(($(date +%s) * 1000 + 1000))
+part()
+{
+	jq -c "select(.timestamp > $from).received_at" "$1" >"$tmp/stamps" \
+		2>"$tmp/jq"
+	grep -F -f "$tmp/stamps" "$1" | grep "^{\"type\":\"$2\"" | bare |
+		awk '{ match($0, /"instrument_name":"[^"]*"/)
+			print substr($0, RSTART, RLENGTH), NR, $0 }' |
+		sort -k1,1 -k2,2n | cut -d' ' -f1,3-
+}
+same()
+{
+	part "$tmp/made" "$1" >"$tmp/a"
+	part "$tmp/plain" "$1" >"$tmp/b"
+	[ -s "$tmp/a" ] && cmp "$tmp/a" "$tmp/b" >"$tmp/differ" 2>&1
+}
+# The market stands still then, and both come to have all of it.
+all_made()
+{
+	kill_pid USR1 "$REPLAY_PID"
+	[ "$(sed -n 's/.* \([0-9]*\) messages made.*/\1/p' "$tmp/replay.err" |
+		tail -n 1)" -ge "$heard" ] 2>/dev/null
+}
+all_heard()
+{
+	sed '$d' "$tmp/raw" >"$tmp/sofar"
+	deribit-ws-stream --from-raw "$tmp/sofar" >"$tmp/made" 2>"$tmp/err"
+	same quote && same trade
+}
+wait_for all_made
+wait_for 'grep -q "get_order_book\",\"message\"" "$tmp/raw"'
+wait_for all_heard
 kill "$raw_pid" "$STREAM_PID"
 wait "$raw_pid"
 is $? 0 '--raw'
@@ -77,28 +111,8 @@ cp "$tmp/out" "$tmp/made"
 valid "$tmp/made"
 ok $? "$(wc -l <"$tmp/raw") lines give $(wc -l <"$tmp/made") records"
 
-# What both heard, by the exchange's time; each channel in its order, the text
-# as it stands.
-last_ms()
-{
-	grep '^{"type":"\(quote\|trade\)"' "$1" | jq .timestamp | sort -n |
-		tail -n 1
-}
-to=$({ last_ms "$tmp/made"; last_ms "$tmp/plain"; } | sort -n | head -n 1)
-# Of a first trade it may be unknown what is before it.
-part()
-{
-	jq -c "select(.timestamp > $from + 100 and .timestamp < $to - 1500)
-		.received_at" "$1" >"$tmp/stamps"
-	grep -F -f "$tmp/stamps" "$1" | grep "^{\"type\":\"$2\"" | bare |
-		awk '{ match($0, /"instrument_name":"[^"]*"/)
-			print substr($0, RSTART, RLENGTH), NR, $0 }' |
-		sort -k1,1 -k2,2n | cut -d' ' -f1,3-
-}
 for type in quote trade; do
-	part "$tmp/made" "$type" >"$tmp/a"
-	part "$tmp/plain" "$type" >"$tmp/b"
-	[ -s "$tmp/a" ] && cmp "$tmp/a" "$tmp/b" >"$tmp/differ" 2>&1
+	same "$type"
 	ok $? "$(wc -l <"$tmp/a") records of type $type are those of another process"
 done
 # First trades wait for a moment, not for the end.
@@ -303,6 +317,25 @@ cat "$tmp/runs" | deribit-ws-stream --from-raw - --queue-max 64K 2>"$tmp/err" |
 cmp -s "$tmp/out" "$tmp/made"
 ok $? 'a slow reader is waited for'
 is "$(cat "$tmp/err")" '' 'without a word'
+# Nor of what one line lets go: trades that wait for the second one.
+awk 'BEGIN {
+	it = "\"instrument_name\":\"ETH-PERPETUAL\""
+	printf "{\"type\":\"note\",\"received_at\":1,\"note\":\"known\","
+	printf "%s,\"trade_seq\":1}\n", it
+	for (n = 3; n < 2000; n++) {
+		printf "{\"type\":\"frame\",\"received_at\":%d,", n
+		printf "\"connection\":1,\"message\":{\"jsonrpc\":\"2.0\","
+		printf "\"method\":\"subscription\",\"params\":{"
+		printf "\"channel\":\"trades.future.ETH.100ms\",\"data\":[{"
+		printf "\"trade_seq\":%d,\"trade_id\":\"ETH-%d\",", n, n
+		printf "\"timestamp\":%d,\"price\":2000.5,", 1700000000000 + n
+		printf "\"direction\":\"buy\",\"amount\":1,%s}]}}}\n", it
+	}
+}' >"$tmp/holed"
+deribit-ws-stream --from-raw - --queue-max 64K <"$tmp/holed" 2>"$tmp/err" |
+	{ sleep 0.5; cat; } >"$tmp/out"
+is "$(grep -c '"type":"trade"' "$tmp/out") $(cat "$tmp/err")" '1997 ' \
+	'nor is anything dropped that comes at once'
 mkfifo "$tmp/pipe"
 exec 7<>"$tmp/pipe"
 deribit-ws-stream --from-raw - <"$tmp/pipe" >"$tmp/idle" 7<&- &
@@ -356,7 +389,8 @@ is "$(wc -l <"$tmp/out" | tr -d ' ')" "$(wc -l <"$tmp/made" | tr -d ' ')" \
 run deribit-ws-stream --from-raw "$tmp/runs" --jq '.a ||'
 is "$status $(wc -c <"$tmp/out" | tr -d ' ')" '64 0' 'one that is none: 64'
 like "$(head -n 1 "$tmp/err")" 'error: --jq: jq program: ' 'and a sentence'
-run timeout 60 deribit-ws-stream --from-raw "$tmp/runs" --queue-max 64K --jq 'if
+grep '"type":"gap"' "$tmp/runs" | head -n 20 >"$tmp/few"
+run timeout 60 deribit-ws-stream --from-raw "$tmp/few" --queue-max 64K --jq 'if
 	.type == "gap" then "x" * 100000 else empty end'
 is "$status $(wc -l <"$tmp/out" | tr -d ' ') $(grep -c 'too much' "$tmp/err")" \
 	'0 0 5' 'one that makes more than the queue can hold'

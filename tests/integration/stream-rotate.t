@@ -45,4 +45,26 @@ stream ETH --top 50 --instrument ETH-PERPETUAL --redundancy 2 \
 	--channels incremental_ticker,markprice,volatility_index,perpetual,index
 whole 'channels that begin with the whole, cuts'
 
+# A connection that cannot be made is no reason to give up those that are.
+market 1000 500
+: >"$tmp/err"
+cp "$DERIBIT_CACERT" "$tmp/ca.pem"
+: >"$tmp/err"
+deribit-ws-stream -v ETH --rotate 1s --cacert "$tmp/ca.pem" \
+	--retry-delay 100ms --retry-max-delay 200ms >"$tmp/out" 2>"$tmp/err" &
+pair_pid=$!
+at_exit "stop_pid $pair_pid"
+wait_for 'grep -q subscribed "$tmp/err"'
+echo 'no certificate' >"$tmp/ca.pem"
+wait_for '[ "$(grep -c "certificate.*retry in" "$tmp/err")" -ge 2 ]'
+ok $? 'certificates that cannot be read for a while: tried again'
+cp "$DERIBIT_CACERT" "$tmp/ca.pem"
+wait_for 'grep -q "replaced by connection" "$tmp/err"'
+ok $? 'and renewed then'
+kill "$pair_pid"
+wait "$pair_pid"
+is $? 0 "it went on all the while"
+is "$(grep -c "\"type\":\"gap\"" "$tmp/out")" 0 "and nothing was lost"
+stop_replay
+
 done_testing

@@ -23,7 +23,7 @@ start_stream()
 {
 	: >"$tmp/err"
 	(
-		[ -z "$full" ] || full_disk "$full"
+		[ -z "$full" ] || full_disk "$full" 1000
 		exec deribit-ws-stream --retry-delay 100ms \
 		    --retry-max-delay 1s "$@" >"$tmp/out" 2>"$tmp/err"
 	) &
@@ -119,7 +119,8 @@ is "$(names "$tmp/small" | cut -d' ' -f$((n + 1)))" \
 
 # ----------------------------------------------------------- what cannot be one
 start_stream ETH --spool "$tmp/live"
-wait_for '[ "$(lines "$tmp/live")" -gt 0 ]'
+# What it says is said then.
+wait_for 'said subscribed && [ "$(lines "$tmp/live")" -gt 0 ]'
 run timeout 60 deribit-ws-stream ETH --spool "$tmp/live"
 is "$status $(cat "$tmp/err")" \
 	"75 deribit-ws-stream: error: $tmp/live: another writer holds this spool" \
@@ -183,6 +184,7 @@ if has_full_disk; then
 	stuck=$STREAM_PID
 	whole "$tmp/stuck"
 	ok $? 'stopped on a full disk'
+	wait_for '! tap_alive "$stuck"' 40 || kill_pid KILL "$stuck"
 	wait "$stuck"
 	is "$?" 74 'it ends with 74'
 	like "$(tail -n 1 "$tmp/err")" \
@@ -247,10 +249,17 @@ while [ "$i" -lt "$KILLS" ]; do
 done
 is "$(wc -l <"$tmp/torn" | tr -d ' ')" 0 \
 	"killed $KILLS times: no segment but the newest is ever torn"
+# Of this run alone: the last one repaired, too.
+of_this_run()
+{
+	find "$tmp/killed" -name '*.ndjson' | sort |
+		awk -v newest="$newest" '$0 > newest' |
+		while read -r segment; do cat "$segment"; done
+}
 start_stream ETH --spool "$tmp/killed" --state "$tmp/killed.state"
-wait_for 'tail -n +1 "$tmp"/killed/*.ndjson | tail -n 3000 |
-	grep -q "trades.option.*\"repaired\":true"'
+wait_for 'of_this_run | grep -q "trades.option.*\"repaired\":true"'
 end_stream
+is "$status" 0 'the next run goes on where it was'
 whole "$tmp/killed"
 ok $? 'what was torn is cut off'
 trades "$tmp/killed" | sort -k1,1 -k2,2n | uniq -c | awk '$2 in last &&

@@ -11,6 +11,7 @@ export XDG_CACHE_HOME
 unset CURRENCY TOP_N_INSTRUMENTS
 
 start_replay --synthetic 7 --rate 3000
+: >"$tmp/err"
 deribit-ws-stream -v --metrics "$tmp/metrics" BTC ETH SOL XRP --kind all \
 	--channels quotes,trades,index >"$tmp/out" 2>"$tmp/err" &
 STREAM_PID=$!

@@ -10,6 +10,7 @@ unset CURRENCY TOP_N_INSTRUMENTS
 # In the background; its stderr is $tmp/err.
 start_stream()
 {
+	: >"$tmp/err"
 	deribit-ws-stream --retry-delay 200ms --retry-max-delay 200ms "$@" \
 		2>"$tmp/err" &
 	STREAM_PID=$!
@@ -206,12 +207,20 @@ exec 9<>"$tmp/fifo"
 start_stream ETH --queue-max 256K >"$tmp/fifo"
 wait_for 'said "too slow"' 60
 ok $? 'a full queue is said'
+all_made()
+{
+	kill -USR1 "$REPLAY_PID"
+	n=$(sed -n "s/.*[:;,] \([0-9]*\) messages made.*/\1/p" \
+		"$tmp/replay.err" | tail -n 1)
+	[ "${n:-0}" -ge 30000 ]
+}
 made()
 {
 	kill -USR1 "$STREAM_PID"
 	[ "$(sed -n 's/.* and \([0-9]*\) messages received.*/\1/p' "$tmp/err" |
-		tail -1)" = "$(lines_sent)" ] && [ "$(lines_sent)" -gt 5000 ]
+		tail -1)" = "$(lines_sent)" ]
 }
+wait_for all_made 60
 wait_for made 60
 ok $? 'the socket is read on'
 cat <"$tmp/fifo" >"$tmp/out" 9<&- &

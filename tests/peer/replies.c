@@ -1,8 +1,20 @@
 #include "replies.h"
 
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define POLL_MS 100
+/* Quotes, before what is to come later. */
+#define LATER 20
+/* Summaries, of which two are enough to find somebody silent. */
+#define ENOUGH 45
+/* Older than one that is believed. */
+#define OLD_MS 10000
 
 static bool asks(const struct talk *t, const char *method)
 {
@@ -130,6 +142,98 @@ void unsubscribe_later(struct talk *t)
 		refuse(t, 13028, "temporarily_unavailable");
 	else
 		event(t, "unsubscribed");
+}
+
+static long long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static void tick(struct talk *t, const char *index)
+{
+	char what[300];
+
+	snprintf(what, sizeof(what),
+	    "\"method\":\"subscription\",\"params\":{\"channel\":"
+	    "\"deribit_price_index.%s\",\"data\":{\"timestamp\":"
+	    "%lld,\"price\":100.5,\"index_name\":\"%s\"}}",
+	    index, now_ms(), index);
+	say(t, what);
+}
+
+/* Goes on with quotes. */
+static void await_go(struct talk *t)
+{
+	const char *path = getenv("PEER_GO");
+
+	while (path != NULL && access(path, F_OK) == -1 && !t->over) {
+		poll(NULL, 0, POLL_MS);
+		send_quote(t);
+	}
+}
+
+void speak_late(struct talk *t)
+{
+	/* It is asked for books, now and then. */
+	if (asks_data(t) && t->quotes >= LATER && t->replies++ == 0)
+		tick(t, "sol_usd");
+	if (!asks(t, "unsubscribe"))
+		return;
+	take_channels(t, t->text);
+	event(t, "unsubscribe %s", t->channels);
+	if (t->refused++ > 0)
+		return;
+	await_go(t);
+	tick(t, "sol_usd");
+	tick(t, "eth_usd");
+}
+
+/* The quotes of the first one go on, and the second one is silent. */
+static void summarize(
+    struct talk *t, unsigned long price, long long age_ms, bool ticks)
+{
+	char what[600];
+
+	if (asks(t, "subscribe"))
+		event(t, "asked");
+	if (!asks(t, "get_book_summary_by_currency"))
+		return;
+	snprintf(what, sizeof(what),
+	    "\"result\":[{\"instrument_name\":\"ETH-27MAR26-3000-C\","
+	    "\"creation_timestamp\":%lld,\"bid_price\":0.01,"
+	    "\"ask_price\":null},"
+	    "{\"instrument_name\":\"ETH-27MAR26-3100-C\","
+	    "\"creation_timestamp\":%lld,\"bid_price\":%lu.5,"
+	    "\"ask_price\":null}]",
+	    now_ms() - age_ms, now_ms() - age_ms, price);
+	reply(t, t->id, what);
+	if (ticks)
+		tick(t, "btc_usd");
+	if (++t->replies == ENOUGH)
+		event(t, "enough");
+}
+
+void price_moves(struct talk *t)
+{
+	summarize(t, t->replies, 0, true);
+}
+
+void price_flickers(struct talk *t)
+{
+	summarize(t, t->replies % 2, 0, true);
+}
+
+void price_old(struct talk *t)
+{
+	summarize(t, t->replies, OLD_MS, true);
+}
+
+void price_unticked(struct talk *t)
+{
+	summarize(t, t->replies, 0, false);
 }
 
 void junk_replies(struct talk *t)

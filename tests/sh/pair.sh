@@ -58,6 +58,7 @@ market()
 # are in $tmp/pair.
 stream()
 {
+	: >"$tmp/err"
 	deribit-ws-stream -v --retry-delay 1ms --retry-max-delay 100ms "$@" \
 		>"$tmp/out" 2>"$tmp/err" &
 	pair_pid=$!

@@ -159,11 +159,14 @@ static const struct file_case files[] = {
 	"line 3: the client secret is empty"},
     {"a quoted secret",
 	"DERIBIT_CLIENT_ID=" ID "\nDERIBIT_CLIENT_SECRET=\"" SECRET "\"\n",
-	"line 2: character 1 belongs to no client secret"},
+	"line 2: character 1 cannot be part of a client secret (no blanks, "
+	"quotes or backslashes)"},
     {"both in a line", ID " " SECRET "\n",
-	"line 1: character 9 belongs to no client id"},
+	"line 1: character 9 cannot be part of a client id (no blanks, "
+	"quotes or backslashes)"},
     {"bytes above ASCII", ID "\n" SECRET "\xc3\xa9\n",
-	"line 2: character 41 belongs to no client secret"},
+	"line 2: character 41 cannot be part of a client secret (no blanks, "
+	"quotes or backslashes)"},
     {"an id of 129 characters",
 	LONG50 LONG50 "12345678901234567890123456789\n" SECRET "\n",
 	"line 1: the client id is longer than 128 characters"},
@@ -250,7 +253,8 @@ static void test_sizes(void)
 	write_file(text, 16383, 0600);
 	is_int(credentials_read(path, &c, NULL), 0, "a file below 16 KiB");
 	write_file(text, 16384, 0600);
-	refused(path, EX_CONFIG, "16 KiB and more are no credentials",
+	refused(path, EX_CONFIG,
+	    "a file of 16 KiB or more holds no credentials",
 	    "a file of 16 KiB");
 	write_file(ID "\n" SECRET "\0\n", sizeof(ID "\n" SECRET "\0"), 0600);
 	refused(path, EX_CONFIG, "line 2: character 41", "a NUL byte");

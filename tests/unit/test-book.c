@@ -223,6 +223,12 @@ static void test_line(void)
 	is_int(line_change(&l, 1, 160, 170), BOOK_SEEN, "until they meet");
 	is_int(line_change(&l, 1, 170, 180), BOOK_PASS, "and it leads again");
 	book_line_leave(&l, 0);
+	is_int(line_snapshot(&l, 0, 190), BOOK_SEEN, "ahead, and still");
+	is_int(line_change(&l, 1, 180, 190), BOOK_PASS, "the line is there");
+	book_line_leave(&l, 1);
+	is_int(line_snapshot(&l, 1, 190), BOOK_SEEN,
+	    "who was ahead goes on from there");
+	book_line_leave(&l, 0);
 	book_line_leave(&l, 1);
 	is_int(line_snapshot(&l, 0, 50), BOOK_PASS,
 	    "of a counter that began anew, too");

@@ -117,7 +117,7 @@ int main(void)
 		c.wait_ms == 2000 && c.size == 4096 && c.on &&
 		strcmp(c.text, "x") == 0,
 	    "typed options go where the table says");
-	fails("--wait 1ms", "--wait 1ms: a time from 5 ms to 60 s is needed");
+	fails("--wait 1ms", "--wait 1ms: a time from 5ms to 1m is needed");
 	fails("--wait soon",
 	    "--wait: 'soon' is not a duration like 200ms, 30s, 10m, 48h or 7d");
 	ok(parse("-t 7 -- --top", &c, &f, &argv) == 4 && c.top == 7,
@@ -125,6 +125,7 @@ int main(void)
 	fails("--tpo 5", "there is no option --tpo; did you mean --top?");
 	fails(
 	    "--folow=3", "there is no option --folow; did you mean --follow?");
+	fails("--foo", "there is no option --foo");
 	fails("--zzzzzzzz", "there is no option --zzzzzzzz");
 	fails("-x", "there is no option -x");
 	fails("--top", "option --top needs a value");

@@ -23,14 +23,15 @@ static void pop(struct merge *m)
 
 static bool stamped;
 
-/* An alphabet of times: b and B are of the same millisecond, c is later. */
+/* An alphabet of times: b, B and " are of the same millisecond, c is later. */
 static enum merge_is take(struct merge *m, unsigned side, uint64_t digest,
     const char *text, size_t len)
 {
 	struct merge_news news = {digest, 0, text, len};
 
 	if (stamped)
-		news.stamp = (int64_t)(digest < 128 ? digest | 32 : digest);
+		news.stamp = (int64_t)(digest < 128 ? (digest & 31) | 96
+						    : digest);
 
 	return merge_take(m, side, &news);
 }
@@ -294,6 +295,10 @@ static void test_times(void)
 	    "0+ 0abc 1+ 1De 0= 1f", "abcDef", "and it is the only one");
 	play_greeted("0+ 0abc 1+ 1D ! 1- 0e", "abce",
 	    "left out when its own side leaves");
+	play_greeted("0+ 0abc 1+ 1$ 0Dd 1Dd 0e 1e", "abcDde",
+	    "left out, and nothing doubled, when all is of one millisecond");
+	play("0+ 0abc 1+ 1$ 0Dd 1Dd 0e 1e", "abcDd$e",
+	    "others are passed on then, and nothing is doubled");
 	play_greeted("0+ 1+ 1B 1d 0C 0d 0e 1e", "BCde",
 	    "at the very beginning both are told");
 	stamped = false;

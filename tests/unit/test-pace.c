@@ -107,6 +107,12 @@ static void test_leaving(void)
 	int64_t now_ms = 1000000;
 
 	pace_init(&p, 0, 0);
+	is_int(pace_wait(&p, 5, now_ms), 5, "open");
+	pace_close(&p, who, 30000, now_ms);
+	is_int(pace_wait(&p, 5, now_ms + 1000), 29000, "closed for so long");
+	is_int(pace_wait(&p, 5, now_ms + 31000), 5, "and no longer");
+
+	pace_init(&p, 0, 0);
 	pace_close(&p, who, 0, now_ms);
 	is_int(pace_connect(&p, who, now_ms), 0, "the first knocks");
 	ok(pace_connect(&p, who + 1, now_ms) > 0, "the second waits");

@@ -132,6 +132,11 @@ static void refused(void)
 	is_int(replace_file(name, "x", 1, 0644, &fault), -1,
 	    "a directory that is not there");
 	is_int(fault.exit_code, EX_CANTCREAT, "is no place either");
+	is_int(replace_check(name, &fault), -1, "which can be asked before");
+	is_int(fault.exit_code, EX_CANTCREAT, "with the same answer");
+	is_int(replace_check(dir, &fault), -1, "and of a directory");
+	is_int(replace_check(path, &fault), 0, "but of a file that is there");
+	is_str(content(), "here\n", "which stays as it is");
 	memset(long_path, 'l', sizeof(long_path) - 1);
 	long_path[sizeof(long_path) - 1] = '\0';
 	is_int(replace_file(long_path, "x", 1, 0644, &fault), -1,

@@ -57,6 +57,8 @@ static void test_parse(void)
 	is_refused("cut:every=1,", "takes no");
 	is_refused("cut:rate=1", "takes no rate");
 	is_refused("cut:every=1,class=x", "takes no class");
+	is_refused("drop:rate=1,first=1", "takes no first");
+	is_refused("cut:every=1,first=0", "bad value");
 	is_refused("drop:rate=1.1", "bad value");
 	is_refused("drop:class=x", "needs rate");
 	is_refused("maintenance:every=1", "needs for");
@@ -89,6 +91,25 @@ static void schedule(
 	}
 }
 
+/* When one that is drawn once a day is due, seconds after the subscription. */
+static int64_t first_due(const char *rule, int64_t after_us)
+{
+	static struct faults f;
+	struct fault fault;
+	int64_t at;
+
+	memset(&f, 0, sizeof(f));
+	faults_add(&f, rule, &fault);
+	f.after_us = after_us;
+	faults_seed(&f, 7);
+	for (at = 0; at < 100; at++) {
+		faults_tick(&f, 1 + at * SECOND, true);
+		if (faults_due(&f, &f.rule[0], 1 + at * SECOND))
+			return at;
+	}
+	return -1;
+}
+
 static size_t words(struct buf *b)
 {
 	size_t n = 0;
@@ -118,6 +139,11 @@ static void test_schedule(void)
 	ok(strtol(buf_str(&b) + 2, NULL, 10) >= 601000, "none before its time");
 	schedule(7, 0, 5, &b);
 	is_int((int64_t)words(&b), 5, "as many as may be");
+	is_int(first_due("cut:every=86400", 0), -1, "a rare one");
+	is_int(first_due("cut:every=86400,first=9", 0), 9,
+	    "the first when it is wished");
+	is_int(first_due("cut:every=86400,first=9", 20 * SECOND), 29,
+	    "behind the time before which there is none");
 	buf_free(&a);
 	buf_free(&b);
 }

@@ -161,6 +161,30 @@ static void files(void)
 	spool_close(NULL);
 }
 
+static int lowest_free_fd(void)
+{
+	int fd = open("/dev/null", O_RDONLY);
+
+	close(fd);
+	return fd;
+}
+
+static void descriptors(void)
+{
+	struct spool *s;
+	int before;
+
+	fresh();
+	s = open_with(5 * LINE_LEN, 0);
+	put(s, TEN);
+	before = lowest_free_fd();
+	for (int i = 0; i < 20; i++)
+		put(s, TEN);
+	ok(look()->count > 10, "many segments");
+	is_int(lowest_free_fd(), before, "of which one is open");
+	spool_close(s);
+}
+
 static void long_line(void)
 {
 	char line[2001];
@@ -550,6 +574,7 @@ int main(void)
 	if (mkdtemp(dir) == NULL)
 		abort();
 	files();
+	descriptors();
 	long_line();
 	lock();
 	reopened();
