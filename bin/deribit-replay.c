@@ -1,266 +1,24 @@
 /*
  * deribit-replay: a server that speaks Deribit, for tests and demonstrations.
- * Option table and wiring; the work is in lib/replay.
+ * Wiring; the options are replay-options.c, the work is in lib/replay.
  */
 #include <errno.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <libwebsockets.h>
-#include <openssl/crypto.h>
-
 #include "base/clock.h"
 #include "base/log.h"
-#include "io/cli.h"
 #include "io/loop.h"
+#include "replay.h"
 #include "replay/cert.h"
+#include "replay/dump.h"
 #include "replay/server.h"
-
-#define AT(kind_of, member) \
-	.type = (kind_of), .at = offsetof(struct config, member)
-
-struct config {
-	struct server_options server;
-	const char *cert, *key, *ca_file, *frames, *ready_file, *truth, *ledger;
-	bool synthetic;
-	int64_t list_every_us, expire_every_us, open_after_us;
-	int64_t interest_every_us;
-	struct faults faults;
-	struct auth auth;
-	const char *credentials;
-	bool own_seed; /* of the faults */
-	int64_t seed, fault_seed, now_ms;
-};
+#include "replay/wall.h"
 
 static volatile sig_atomic_t stopping, reporting;
-
-/* Seconds with a fraction, to thousandths or millionths. */
-static int take_seconds(const char *option, const char *value, double unit,
-    int64_t *out, struct fault *fault)
-{
-	char *end;
-	double s = strtod(value, &end);
-
-	if (end == value || *end != '\0' || !(s >= 0) || s > 1e6)
-		return fault_set(fault, EX_USAGE,
-		    "--%s %s: expected seconds between 0 and 1000000", option,
-		    value);
-	*out = (int64_t)(s * unit + 0.5);
-	return 0;
-}
-
-static int take_synthetic(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	c->synthetic = true;
-	return cli_integer("synthetic", value, 0, INT64_MAX, &c->seed, fault);
-}
-
-static int take_speed(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-	char *end;
-
-	c->server.speed = strtod(value, &end);
-	if (end == value || *end != '\0' || !(c->server.speed > 0) ||
-	    c->server.speed > 1e6)
-		return fault_set(fault, EX_USAGE,
-		    "--speed %s: expected a factor above 0", value);
-	return 0;
-}
-
-static int take_now(void *config, const char *value, struct fault *fault)
-{
-	return clock_parse(value, &((struct config *)config)->now_ms, fault);
-}
-
-static int take_cut(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	return take_seconds(
-	    "cut-every", value, 1e6, &c->server.cut_every_us, fault);
-}
-
-static int take_stall(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	return take_seconds(
-	    "stall-after", value, 1e6, &c->server.stall_after_us, fault);
-}
-
-static int take_fault(void *config, const char *value, struct fault *fault)
-{
-	return faults_add(&((struct config *)config)->faults, value, fault);
-}
-
-static int take_fault_seed(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	c->own_seed = true;
-	return cli_integer(
-	    "fault-seed", value, 0, INT64_MAX, &c->fault_seed, fault);
-}
-
-static int take_fault_after(
-    void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	return take_seconds(
-	    "fault-after", value, 1e6, &c->faults.after_us, fault);
-}
-
-static int take_grace(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	return take_seconds("heartbeat-grace", value, 1e3,
-	    &c->server.rules.heartbeat_grace_ms, fault);
-}
-
-static int take_min(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	return take_seconds("heartbeat-min", value, 1e3,
-	    &c->server.rules.heartbeat_min_ms, fault);
-}
-
-static int take_idle(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	return take_seconds(
-	    "idle-timeout", value, 1e3, &c->server.rules.idle_ms, fault);
-}
-
-static int take_list(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	return take_seconds("list-every", value, 1e6, &c->list_every_us, fault);
-}
-
-static int take_expire(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	return take_seconds(
-	    "expire-every", value, 1e6, &c->expire_every_us, fault);
-}
-
-static int take_open(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	return take_seconds("open-after", value, 1e6, &c->open_after_us, fault);
-}
-
-static int take_interest(void *config, const char *value, struct fault *fault)
-{
-	struct config *c = config;
-
-	return take_seconds(
-	    "interest-every", value, 1e6, &c->interest_every_us, fault);
-}
-
-static const struct cli_option options[] = {
-    {'s', "synthetic", "SEED", "make up a market from this number (default: 1)",
-	.take = take_synthetic},
-    {'f', "frames", "FILE", "send these recorded messages, one a line",
-	AT(CLI_TEXT, frames)},
-    {0, "speed", "X",
-	"frames at X times their recorded speed\n"
-	"(default: as fast as they are taken)",
-	.take = take_speed},
-    {'r', "rate", "N", "synthetic messages a second (default: 500)",
-	AT(CLI_INTEGER, server.rate), .max = 10000000},
-    {'n', "count", "N", "stop making messages after N",
-	AT(CLI_INTEGER, server.count), .max = INT64_MAX},
-    {0, "always", NULL, "the market goes on when nobody listens",
-	AT(CLI_FLAG, server.always)},
-    {0, "exit", NULL, "end when all was sent", AT(CLI_FLAG, server.exit)},
-    {0, "now", "TIME", "expiries follow this time (default: now)",
-	.take = take_now},
-    {0, "list-every", "S", "list a new option each S seconds",
-	.take = take_list},
-    {0, "expire-every", "S", "let an option expire each S seconds",
-	.take = take_expire},
-    {0, "open-after", "S", "a new option is open S seconds after its creation",
-	.take = take_open},
-    {0, "interest-every", "S",
-	"let an option have the largest open interest each S seconds",
-	.take = take_interest},
-    {'p', "port", "N", "TCP port (default: 0, any free one)",
-	AT(CLI_INTEGER, server.port), .max = 65535},
-    {0, "listen", "ADDRESS", "address to listen on (default: 127.0.0.1)",
-	AT(CLI_TEXT, server.listen)},
-    {0, "cert", "FILE", "server certificate, PEM (default: a fresh one)",
-	AT(CLI_TEXT, cert)},
-    {0, "key", "FILE", "its private key", AT(CLI_TEXT, key)},
-    {0, "ca-file", "FILE", "write the fresh certificate authority here",
-	AT(CLI_TEXT, ca_file)},
-    {0, "ready-file", "FILE", "write the addresses here when ready",
-	AT(CLI_TEXT, ready_file)},
-    {0, "truth", "FILE", "record every message that was really sent",
-	AT(CLI_TEXT, truth)},
-    {0, "ledger", "FILE", "record every trade that the market makes",
-	AT(CLI_TEXT, ledger)},
-    {0, "cut-every", "S", "cut every connection each S seconds",
-	.take = take_cut},
-    {0, "stall-after", "S", "fall silent after S seconds of a connection",
-	.take = take_stall},
-    {0, "drop", "N", "leave out every Nth notification",
-	AT(CLI_INTEGER, server.drop_every), .max = INT64_MAX},
-    {0, "fault", "KIND", "do harm: KIND:KEY=VALUE,..., see the manual",
-	.take = take_fault},
-    {0, "fault-seed", "N", "draw faults from N (default: the market's seed)",
-	.take = take_fault_seed},
-    {0, "fault-count", "N", "no more faults after N",
-	AT(CLI_INTEGER, faults.limit), .max = INT64_MAX},
-    {0, "fault-after", "S", "no fault before S seconds of subscription",
-	.take = take_fault_after},
-    {0, "credentials", "FILE", "client id and secret, a line each",
-	AT(CLI_TEXT, credentials)},
-    {0, "token-life", "S", "seconds that a token lasts (default: 900)",
-	AT(CLI_INTEGER, auth.life_s), .min = 1, .max = 31536000},
-    {0, "queue-max", "SIZE", "drop a client that lags by more (default: 4M)",
-	AT(CLI_SIZE, server.queue_max), .min = 4096, .max = INT64_C(1) << 25},
-    {0, "heartbeat-min", "S", "shortest heartbeat granted (default: 10)",
-	.take = take_min},
-    {0, "heartbeat-grace", "S", "time to answer a test_request (default: 10)",
-	.take = take_grace},
-    {0, "idle-timeout", "S",
-	"drop sockets without subscription\n"
-	"(default: 60)",
-	.take = take_idle},
-    {0},
-};
-
-static void versions(char *out, size_t size)
-{
-	snprintf(out, size, "libwebsockets %s, %s", lws_get_library_version(),
-	    OpenSSL_version(OPENSSL_VERSION));
-}
-
-static const struct cli cli = {
-    .tool = "deribit-replay",
-    .purpose = "A server that speaks Deribit: a made-up market or recorded "
-	       "messages.",
-    .usage = "[OPTION...]",
-    .examples = "  deribit-replay --synthetic 7 --rate 5000\n"
-		"  deribit-replay --frames recorded.ndjson --speed 10\n",
-    .options = options,
-    .versions = versions,
-};
 
 /* Files of this run, in a directory that only we can enter. */
 struct scratch {
@@ -398,7 +156,8 @@ static void report(const struct server *server, const struct faults *f)
 	    "%llu requests, %llu errors; %llu messages made, %llu sent "
 	    "(%llu bytes), %llu dropped; %llu cuts, %llu stalls, "
 	    "%llu too slow, %llu heartbeats unanswered; %llu calls limited, "
-	    "%llu upgrades a second at most; %llu faults",
+	    "%llu upgrades a second at most, %llu REST calls over the rate; "
+	    "%llu faults",
 	    s.live, (unsigned long long)s.connections,
 	    (unsigned long long)s.refused, (unsigned long long)s.requests,
 	    (unsigned long long)s.errors, (unsigned long long)s.made,
@@ -406,45 +165,89 @@ static void report(const struct server *server, const struct faults *f)
 	    (unsigned long long)s.dropped, (unsigned long long)s.cuts,
 	    (unsigned long long)s.stalls, (unsigned long long)s.too_slow,
 	    (unsigned long long)s.unanswered, (unsigned long long)s.limited,
-	    (unsigned long long)s.knocking, (unsigned long long)f->done_all);
+	    (unsigned long long)s.knocking, (unsigned long long)s.rest_limited,
+	    (unsigned long long)f->done_all);
 	report_faults(f);
 	report_calls(server);
 }
 
-static void serve(const struct config *c, struct server *server,
-    struct truth *truth, struct truth *ledger)
+static void serve(
+    const struct config *c, struct server *server, struct truth *truth)
 {
 	while (!stopping && server_turn(server) == 1) {
 		if (!reporting)
 			continue;
 		reporting = 0;
 		truth_flush(truth);
-		truth_flush(ledger);
+		truth_flush(c->server.ledger);
+		truth_flush(c->server.requests);
 		report(server, &c->faults);
 	}
 	server_stop(server);
+}
+
+/* The market, and its past. */
+static struct market *make_market(
+    const struct config *c, struct history **history, struct fault *fault)
+{
+	/* Else what expires within the first hour would not be there. */
+	int64_t now_ms = c->now_ms - (c->own_clock ? 3600000 : 0);
+	struct market *m = market_new((uint64_t)c->seed, now_ms, fault);
+
+	if (m == NULL)
+		return NULL;
+	market_live(m, c->list_every_us, c->expire_every_us);
+	market_news(m, c->open_after_us, c->interest_every_us);
+	if (c->own_clock)
+		market_expire_by_clock(m);
+	if (c->history_days == 0)
+		return m;
+	*history = history_new(m, c->now_ms, c->history_days, c->history_trades,
+	    c->history_instruments, fault);
+	if (*history != NULL)
+		return m;
+	market_free(m);
+	return NULL;
+}
+
+static int run_dump(const struct config *c, struct fault *fault)
+{
+	struct history *history = NULL;
+	struct market *market;
+	int r;
+
+	if (c->history_days == 0)
+		return fault_set(fault, EX_USAGE, "--dump needs --history");
+	market = make_market(c, &history, fault);
+	if (market == NULL)
+		return -1;
+	r = dump(history, c->dump, wall_us() / 1000, stdout, fault);
+	market_free(market);
+	history_free(history);
+	return r;
 }
 
 static int run(struct config *c, struct scratch *t, struct fault *fault)
 {
 	struct market *market;
 	struct frames frames = {0};
-	struct truth truth = {0}, ledger = {0};
+	struct truth truth = {0}, ledger = {0}, requests = {0};
+	struct history *history = NULL;
 	struct server *server = NULL;
 	int r = -1;
 
-	market = market_new((uint64_t)c->seed, c->now_ms, fault);
+	market = make_market(c, &history, fault);
 	if (market == NULL || certify(c, t, fault) == -1 ||
 	    (c->frames != NULL &&
 		frames_open(&frames, c->frames, fault) == -1) ||
 	    truth_open(&truth, c->truth, fault) == -1 ||
 	    (c->credentials != NULL &&
 		auth_read(&c->auth, c->credentials, fault) == -1) ||
-	    truth_open(&ledger, c->ledger, fault) == -1)
+	    truth_open(&ledger, c->ledger, fault) == -1 ||
+	    truth_open(&requests, c->requests, fault) == -1)
 		goto out;
-	market_live(market, c->list_every_us, c->expire_every_us);
-	market_news(market, c->open_after_us, c->interest_every_us);
 	c->server.ledger = &ledger;
+	c->server.requests = &requests;
 	c->server.faults = &c->faults;
 	c->server.auth = &c->auth;
 	faults_seed(
@@ -453,7 +256,7 @@ static int run(struct config *c, struct scratch *t, struct fault *fault)
 	    &c->server, market, c->frames ? &frames : NULL, &truth, fault);
 	if (server == NULL || ready(c, server_port(server), fault) == -1)
 		goto out;
-	serve(c, server, &truth, &ledger);
+	serve(c, server, &truth);
 	r = 0;
 out:
 	server_free(server);
@@ -461,8 +264,11 @@ out:
 		r = -1;
 	if (truth_close(&ledger, r == 0 ? fault : NULL) == -1)
 		r = -1;
+	if (truth_close(&requests, r == 0 ? fault : NULL) == -1)
+		r = -1;
 	frames_close(&frames);
 	market_free(market);
+	history_free(history);
 	return r;
 }
 
@@ -472,7 +278,11 @@ int main(int argc, char **argv)
 	    .server = {.listen = "127.0.0.1",
 		.rate = 500,
 		.queue_max = 4 << 20,
+		.rows_max = 1000,
+		.rest_rate = 20,
 		.rules = {10000, 10000, 60000}},
+	    .history_trades = 2000000,
+	    .history_instruments = 300,
 	    .seed = 1,
 	    .auth = {.life_s = 900},
 	};
@@ -481,8 +291,7 @@ int main(int argc, char **argv)
 	int r, first;
 
 	log_open("deribit-replay");
-	c.now_ms = clock_wall_us() / 1000;
-	first = cli_parse(&cli, argc, argv, &c, &fault);
+	first = cli_parse(&replay_cli, argc, argv, &c, &fault);
 	if (first == -1)
 		return cli_fail(&fault);
 	if (first < argc) {
@@ -490,11 +299,16 @@ int main(int argc, char **argv)
 		    &fault, EX_USAGE, "unexpected argument %s", argv[first]);
 		return cli_fail(&fault);
 	}
+	wall_shift(c.clock_us);
+	if (!c.own_now)
+		c.now_ms = wall_us() / 1000;
 	if (c.synthetic && c.frames != NULL) {
 		fault_set(&fault, EX_USAGE,
 		    "--synthetic and --frames exclude each other");
 		return cli_fail(&fault);
 	}
+	if (c.dump != NULL)
+		return run_dump(&c, &fault) == -1 ? cli_fail(&fault) : 0;
 	catch_signals();
 	r = run(&c, &t, &fault);
 	scratch_remove(&t);

@@ -13,14 +13,8 @@
 /* As channels call them, and what they are. */
 const char *const candle_resolutions[MARKET_RESOLUTIONS + 1] = {"1", "3", "5",
     "10", "15", "30", "60", "120", "180", "360", "720", "1D", NULL};
-static const int minutes[MARKET_RESOLUTIONS] = {
+const int candle_minutes[MARKET_RESOLUTIONS] = {
     1, 3, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440};
-
-struct candle {
-	int64_t tick_ms; /* 0: there was no trade yet */
-	int64_t open, high, low, close;
-	int64_t volume, cost;
-};
 
 /* Trades of inverse futures are in USD: that is their cost, and their volume
  * is in coin. */
@@ -29,12 +23,12 @@ static bool is_inverse_future(const struct chain_instrument *i)
 	return i->kind == CHAIN_FUTURE && !chain_bases[i->base].linear;
 }
 
-static int volume_scale(const struct chain_instrument *i)
+int candle_volume_scale(const struct chain_instrument *i)
 {
 	return is_inverse_future(i) ? COIN_SCALE : chain_amount(i).scale;
 }
 
-static int cost_scale(const struct chain_instrument *i)
+int candle_cost_scale(const struct chain_instrument *i)
 {
 	return chain_amount(i).scale +
 	       (is_inverse_future(i) ? 0 : chain_grid_of(i)->scale);
@@ -51,18 +45,16 @@ static int64_t ten_to(int n)
 
 static int64_t tick_of(unsigned k, int64_t at_ms)
 {
-	return at_ms - at_ms % (minutes[k] * MINUTE_MS);
+	return at_ms - at_ms % (candle_minutes[k] * MINUTE_MS);
 }
 
-static void grow(struct candle *c, const struct chain_instrument *i,
-    const struct market_trade *t, int64_t tick_ms)
+void candle_add(struct candle *c, const struct chain_instrument *i,
+    int64_t walked, int64_t trade_amount)
 {
 	struct decimal amount = chain_amount(i);
-	int64_t units = t->amount * amount.mantissa;
-	int64_t price = chain_shown(i, t->price);
+	int64_t units = trade_amount * amount.mantissa;
+	int64_t price = chain_shown(i, walked);
 
-	if (c->tick_ms != tick_ms)
-		*c = (struct candle){tick_ms, price, price, price, price, 0, 0};
 	if (price > c->high)
 		c->high = price;
 	if (price < c->low)
@@ -80,6 +72,16 @@ static void grow(struct candle *c, const struct chain_instrument *i,
 	             price;
 }
 
+static void grow(struct candle *c, const struct chain_instrument *i,
+    const struct market_trade *t, int64_t tick_ms)
+{
+	int64_t price = chain_shown(i, t->price);
+
+	if (c->tick_ms != tick_ms)
+		*c = (struct candle){tick_ms, price, price, price, price, 0, 0};
+	candle_add(c, i, t->price, t->amount);
+}
+
 static int tell(struct market *m, uint32_t n, unsigned k,
     const struct candle *c, struct market_sink *sink)
 {
@@ -95,8 +97,8 @@ static int tell(struct market *m, uint32_t n, unsigned k,
 	tell_number(m, "high", c->high, scale, &r);
 	tell_number(m, "low", c->low, scale, &r);
 	tell_number(m, "close", c->close, scale, &r);
-	tell_number(m, "volume", c->volume, volume_scale(i), &r);
-	tell_number(m, "cost", c->cost, cost_scale(i), &r);
+	tell_number(m, "volume", c->volume, candle_volume_scale(i), &r);
+	tell_number(m, "cost", c->cost, candle_cost_scale(i), &r);
 	buf_addc(&m->text, '}');
 	return tell_end(m, m->walk[n].subs[STREAM_CHART + k], sink);
 }

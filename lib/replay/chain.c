@@ -193,18 +193,24 @@ static int add_perpetual(struct builder *b, unsigned base)
 	return 0;
 }
 
+static void name_future(struct chain_instrument *i)
+{
+	char date[16];
+
+	date_text(date, sizeof(date), i->expiration_ms);
+	snprintf(i->name, sizeof(i->name), "%s-%s", chain_bases[i->base].prefix,
+	    date);
+}
+
 static int add_future(struct builder *b, unsigned base, int slot)
 {
 	struct chain_instrument *i = add(b, base, CHAIN_FUTURE);
-	char date[16];
 
 	if (i == NULL)
 		return -1;
 	i->expiration_ms = b->expiry_ms[slot];
 	i->settlement_period = period_of(i->expiration_ms);
-	date_text(date, sizeof(date), i->expiration_ms);
-	snprintf(
-	    i->name, sizeof(i->name), "%s-%s", chain_bases[base].prefix, date);
+	name_future(i);
 	return 0;
 }
 
@@ -223,7 +229,11 @@ void chain_relist(struct chain_instrument *i, int64_t id, int64_t now_ms)
 	i->id = id;
 	i->creation_ms = now_ms;
 	i->state = CHAIN_OPEN;
-	name_option(i);
+	i->settlement_period = period_of(i->expiration_ms);
+	if (i->kind == CHAIN_FUTURE)
+		name_future(i);
+	else
+		name_option(i);
 }
 
 static int add_option(

@@ -93,7 +93,8 @@ void chain_expiries(int64_t now_ms, int64_t *expiry_ms);
  * the combos; the caller frees the array.  NULL without memory. */
 struct chain_instrument *chain_new(int64_t now_ms, size_t *count);
 
-/* Makes a new open option of a copy whose strike and side have been set. */
+/* Makes a new open option, or dated future, of a copy whose strike, side and
+ * expiration have been set. */
 void chain_relist(struct chain_instrument *i, int64_t id, int64_t now_ms);
 
 static inline bool chain_is_open(const struct chain_instrument *i)

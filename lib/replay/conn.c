@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "replay/auth.h"
 #include "replay/inflict.h"
+#include "replay/wall.h"
 
 #define REPLY_MAX ((size_t)64 << 20)
 #define LINGER_MS 10000
@@ -191,7 +192,7 @@ static void take(struct conn *c)
 	s->stats.limited += outcome == RPC_TERMINATE;
 	if (outcome != RPC_LOST)
 		conn_say(c, buf_head(&reply), buf_used(&reply));
-	market_greet(s->market, c->session.slot, clock_wall_us(), &greeter);
+	market_greet(s->market, c->session.slot, wall_us(), &greeter);
 	buf_free(&reply);
 	if (outcome == RPC_TERMINATE)
 		conn_close(c, 1000, "too_many_requests");

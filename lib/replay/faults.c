@@ -46,6 +46,13 @@ static const struct kind {
     [FAULTS_PAGE_LATE] = {"page-late", KEY_RATE, 0},
     [FAULTS_PAGE_ERROR] = {"page-error", KEY_RATE, 0},
     [FAULTS_PAGE_LOST] = {"page-lost", KEY_RATE, 0},
+    [FAULTS_HTTP_429] = {"http-429", KEY_RATE, KEY_CLASS},
+    [FAULTS_HTTP_502] = {"http-502", KEY_RATE, KEY_CLASS},
+    [FAULTS_HTTP_EMPTY] = {"http-empty", KEY_RATE, KEY_CLASS},
+    [FAULTS_HTTP_LIMIT] = {"http-limit", KEY_RATE, KEY_CLASS},
+    [FAULTS_HTTP_RESET] = {"http-reset", KEY_RATE, KEY_CLASS},
+    [FAULTS_HTTP_TRUNCATED] = {"http-truncated", KEY_RATE, KEY_CLASS},
+    [FAULTS_HTTP_LATE] = {"http-late", KEY_RATE, KEY_CLASS | KEY_FOR},
 };
 
 /* A number in [low, high]; -1 for anything else. */
@@ -267,6 +274,7 @@ void faults_done(struct faults *f, const struct faults_rule *r,
 {
 	f->done[r->kind]++;
 	f->done_all++;
+	f->latest = r->kind;
 	if (f->tell != NULL)
 		f->tell(f->arg, r, connection, detail);
 }

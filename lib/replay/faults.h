@@ -41,6 +41,14 @@ enum faults_kind {
 	FAULTS_PAGE_LATE,
 	FAULTS_PAGE_ERROR,
 	FAULTS_PAGE_LOST,
+	/* By dice, a call over HTTP each; in this order the first that hits. */
+	FAULTS_HTTP_429,
+	FAULTS_HTTP_502,
+	FAULTS_HTTP_EMPTY,
+	FAULTS_HTTP_LIMIT,
+	FAULTS_HTTP_RESET,
+	FAULTS_HTTP_TRUNCATED,
+	FAULTS_HTTP_LATE,
 	FAULTS_KINDS
 };
 
@@ -65,6 +73,7 @@ struct faults {
 	int64_t began_us; /* monotonic, of that; 0: not yet */
 	bool open;        /* faults_tick() found that it is time */
 	uint64_t done[FAULTS_KINDS], done_all;
+	enum faults_kind latest; /* of those done */
 	/* Hears of every fault; connection 0: of no WebSocket.  detail: JSON
 	 * members, "" for none. */
 	void (*tell)(void *arg, const struct faults_rule *rule,

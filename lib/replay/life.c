@@ -266,6 +266,28 @@ static void archive(
 	}
 }
 
+/* Everything dated whose time has come; and when it is time again. */
+static void expire_due(
+    struct market *m, int64_t mono_us, int64_t now_us, struct market_sink *sink)
+{
+	if (m->expiry_ms == 0 || now_us / 1000 < m->expiry_ms)
+		return;
+	m->expiry_ms = CHAIN_PERPETUAL_MS;
+	for (size_t n = 0; n < m->count; n++) {
+		struct chain_instrument *i = &m->chain[n];
+
+		if (!chain_is_open(i) && i->state != CHAIN_CREATED)
+			continue;
+		if (i->expiration_ms > now_us / 1000) {
+			if (i->expiration_ms < m->expiry_ms)
+				m->expiry_ms = i->expiration_ms;
+			continue;
+		}
+		m->created -= i->state == CHAIN_CREATED;
+		deliver(m, n, mono_us, now_us, sink);
+	}
+}
+
 /* Whether it is time again; the first time is when there has been one. */
 static bool is_due(struct market_schedule *s, int64_t mono_us)
 {
@@ -290,6 +312,7 @@ void life_turn(
 		interest(m, now_us, sink);
 	if (is_due(&m->expire, mono_us))
 		expire(m, mono_us, now_us, sink);
+	expire_due(m, mono_us, now_us, sink);
 	if (m->delivered > 0)
 		archive(m, mono_us, now_us, sink);
 }

@@ -33,6 +33,16 @@ static double fair_option(const struct chain_base *b,
 	return b->linear ? price : price / f;
 }
 
+int64_t listing_price(const struct chain_instrument *i, int64_t at_ms)
+{
+	const struct chain_base *b = &chain_bases[i->base];
+	const struct chain_grid *g = chain_grid_of(i);
+	double fair = i->kind == CHAIN_OPTION ? fair_option(b, i, at_ms)
+	                                      : as_double(b->index);
+
+	return chain_snap(g, (int64_t)(fair * pow(10.0, g->scale)));
+}
+
 static void walk_begin(struct market *m, size_t n, int64_t now_ms)
 {
 	const struct chain_instrument *i = &m->chain[n];
@@ -40,11 +50,9 @@ static void walk_begin(struct market *m, size_t n, int64_t now_ms)
 	const struct chain_grid *g = chain_grid_of(i);
 	struct market_walk *w = &m->walk[n];
 	struct rng r = rng_for(m->seed, n);
-	double fair = i->kind == CHAIN_OPTION ? fair_option(b, i, now_ms)
-	                                      : as_double(b->index);
 	int64_t heavy = rng_below(&r, 1000);
 
-	w->anchor = chain_snap(g, (int64_t)(fair * pow(10.0, g->scale)));
+	w->anchor = listing_price(i, now_ms);
 	if (chain_is_combo(i))
 		w->anchor = i->shift + g->step * (rng_below(&r, 9) - 4);
 	w->fair = w->anchor;

@@ -19,4 +19,7 @@ void listing_free(struct market *m);
 long listing_add(
     struct market *m, const struct chain_instrument *i, int64_t now_ms);
 
+/* What it costs at that time while its index is where it began; in its walk. */
+int64_t listing_price(const struct chain_instrument *i, int64_t at_ms);
+
 #endif

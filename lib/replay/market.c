@@ -80,6 +80,11 @@ void market_news(
 	m->interest.every_us = interest_every_us;
 }
 
+void market_expire_by_clock(struct market *m)
+{
+	m->expiry_ms = 1;
+}
+
 int64_t market_mark(const struct market *m, size_t instrument)
 {
 	const struct market_walk *w = &m->walk[instrument];
@@ -153,6 +158,7 @@ static bool quotes_wanted(const struct market *m, uint32_t n)
 	return any != 0;
 }
 
+/* With a history, trades come at their time and not at the rate. */
 static void pools_build(struct market *m)
 {
 	m->quotes.count = 0;
@@ -164,7 +170,7 @@ static void pools_build(struct market *m)
 			continue;
 		if (quotes_wanted(m, n))
 			pool_add(&m->quotes, n);
-		if (trades_wanted(m, n))
+		if (m->history == NULL && trades_wanted(m, n))
 			pool_add(&m->trades, n);
 	}
 	m->stale = false;
@@ -418,6 +424,33 @@ static int trade_event(
 	for (uint64_t k = first; k <= m->traded; k++)
 		count += candle_tell(m, market_trade_at(m, k), sink);
 	return count;
+}
+
+int market_trades(struct market *m, const struct market_trade *t, size_t count,
+    struct market_sink *sink)
+{
+	uint64_t first = m->traded + 1;
+	struct market_walk *w = &m->walk[t->instrument];
+	const struct chain_instrument *i = &m->chain[t->instrument];
+	int told;
+
+	for (size_t k = 0; k < count; k++) {
+		struct market_trade *out =
+		    &m->memory[++m->traded % MARKET_TRADES];
+
+		*out = t[k];
+		out->number = m->traded;
+		out->prev = w->last_trade;
+		w->last_trade = m->traded;
+		w->seq = out->seq;
+		w->last = out->price;
+		w->volume += out->amount;
+	}
+	told = chains_tell(m, first, i, false, sink) +
+	       instruments_tell(m, first, sink);
+	for (uint64_t k = first; k <= m->traded; k++)
+		told += candle_tell(m, market_trade_at(m, k), sink);
+	return told;
 }
 
 static int event(struct market *m, int64_t now_us, struct market_sink *sink)

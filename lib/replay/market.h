@@ -43,6 +43,7 @@ enum market_stream {
 struct book;
 struct incremental;
 struct candle;
+struct history;
 
 /* Prices and amounts are mantissas on the instrument's own scales. */
 struct market_walk {
@@ -55,6 +56,7 @@ struct market_walk {
 	int64_t volume;        /* smallest amounts */
 	uint64_t seq;          /* of the last trade */
 	uint64_t last_trade;   /* its number in the memory, 0: none */
+	uint32_t line;         /* of the history, + 1; 0: it has none */
 	uint64_t steps;        /* of the walk so far */
 	uint64_t change_id;    /* of the last step */
 	struct book *book;     /* as told last; NULL: never was */
@@ -71,6 +73,7 @@ struct market_trade {
 	bool buy;
 	bool has_iv;
 	unsigned char tick_direction;
+	unsigned char liquidation; /* 1 to 3: M, T, MT; 0: none */
 	uint64_t seq, id, match_id;
 	int64_t at_ms, nanoseconds; /* the latter beyond the millisecond */
 	int64_t price, amount, mark, index, iv;
@@ -116,6 +119,7 @@ struct market_schedule {
 struct market {
 	uint64_t seed;
 	struct rng rng;
+	struct history *history; /* *borrowed*; NULL: the past is unknown */
 	struct chain_instrument *chain;
 	struct market_walk *walk;
 	uint32_t *rank;  /* instruments, most active first */
@@ -137,6 +141,7 @@ struct market {
 	uint64_t seconds;
 	struct market_schedule list, expire, interest;
 	int64_t open_after_us; /* a creation */
+	int64_t expiry_ms;     /* the next, by the clock; 0: none is */
 	size_t delivered;      /* options that are not archivized yet */
 	size_t created;        /* and not open yet */
 	int64_t volatility[CHAIN_BASES]; /* hundredths of a percent */
@@ -200,6 +205,9 @@ int market_step(struct market *m, int64_t now_us, struct market_sink *sink);
 void market_live(
     struct market *m, int64_t list_every_us, int64_t expire_every_us);
 
+/* Dated instruments expire at their time, by the now_us of market_beside(). */
+void market_expire_by_clock(struct market *m);
+
 /* How long after its creation an option is open, and how often the open
  * interest of one becomes the largest; 0: at once, never. */
 void market_news(
@@ -211,6 +219,11 @@ void market_change(struct market *m, size_t instrument);
 /* What the clock makes and not the rate: to be called often, and does nothing
  * most times. */
 void market_beside(struct market *m, int64_t mono_us, int64_t now_us,
+    struct market_sink *sink);
+
+/* These trades of one instrument, of one time, happen: their number is given
+ * here.  Returns the number of notifications. */
+int market_trades(struct market *m, const struct market_trade *t, size_t count,
     struct market_sink *sink);
 
 /* The remembered trade of that number (last_trade, prev), or NULL. */

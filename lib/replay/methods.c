@@ -9,6 +9,7 @@
 
 #include "replay/auth.h"
 #include "replay/harm.h"
+#include "replay/history.h"
 #include "replay/methods.h"
 #include "replay/text.h"
 
@@ -124,6 +125,14 @@ int filter_params(struct rpc_call *c, struct filter *f, bool any_too)
 	return r == -1 ? -1 : 0;
 }
 
+/* Of a history: what expired long ago is in no list any more. */
+static bool is_listed(
+    const struct rpc_call *c, const struct chain_instrument *i)
+{
+	return c->rpc->market->history == NULL ||
+	       i->expiration_ms + HISTORY_LISTED_MS > c->now_us / 1000;
+}
+
 static int get_instruments(struct rpc_call *c)
 {
 	struct market *m = c->rpc->market;
@@ -133,6 +142,7 @@ static int get_instruments(struct rpc_call *c)
 
 	if (filter_params(c, &f, true) == -1)
 		return -1;
+	c->rpc->rows = 0;
 	if (rpc_param(c, "expired", &expired) == 1 &&
 	    expired.type != JSON_TRUE && expired.type != JSON_FALSE)
 		return rpc_invalid(c, "must be boolean", "expired");
@@ -140,10 +150,12 @@ static int get_instruments(struct rpc_call *c)
 	for (size_t i = 0; i < m->count; i++) {
 		if (chain_has_expired(&m->chain[i]) !=
 			(expired.type == JSON_TRUE) ||
-		    !filter_takes(&f, &m->chain[i]))
+		    !filter_takes(&f, &m->chain[i]) ||
+		    !is_listed(c, &m->chain[i]))
 			continue;
 		if (any)
 			buf_addc(c->result, ',');
+		c->rpc->rows++;
 		text_instrument(c->result, m, i);
 		any = true;
 	}
@@ -156,6 +168,11 @@ static int get_instrument(struct rpc_call *c)
 
 	if (instrument_param(c, &n) == -1)
 		return -1;
+	if (c->rpc->market->history != NULL &&
+	    c->rpc->market->chain[n].expiration_ms + HISTORY_KNOWN_MS <
+		c->now_us / 1000)
+		return rpc_invalid(
+		    c, "instrument not found", "instrument_name");
 	return text_instrument(c->result, c->rpc->market, n);
 }
 
@@ -167,6 +184,7 @@ static int get_book_summary(struct rpc_call *c)
 
 	if (filter_params(c, &f, false) == -1)
 		return -1;
+	c->rpc->rows = 0;
 	buf_addc(c->result, '[');
 	for (size_t i = 0; i < m->count; i++) {
 		if (!chain_is_open(&m->chain[i]) ||
@@ -174,6 +192,7 @@ static int get_book_summary(struct rpc_call *c)
 			continue;
 		if (any)
 			buf_addc(c->result, ',');
+		c->rpc->rows++;
 		text_summary(c->result, m, i, c->now_us / 1000);
 		any = true;
 	}
@@ -424,6 +443,10 @@ static const struct rpc_method methods[] = {
     {"public/get_book_summary_by_currency", false, false, get_book_summary},
     {"public/ticker", false, false, ticker},
     {"public/get_order_book", false, false, method_order_book},
+    {"public/get_tradingview_chart_data", false, false, method_chart},
+    {"public/get_funding_rate_history", false, false, method_funding_history},
+    {"public/get_funding_rate_value", false, false, method_funding_value},
+    {"public/get_funding_chart_data", false, false, method_funding_chart},
     {"public/get_last_trades_by_instrument", false, false,
 	trades_by_instrument},
     {"public/get_last_trades_by_instrument_and_time", false, false,

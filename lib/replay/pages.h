@@ -12,7 +12,7 @@
 #include "replay/faults.h"
 #include "replay/market.h"
 
-#define PAGES_ROWS_MAX 1000
+#define PAGES_ROWS_MAX 10000
 #define PAGES_EDGE 3 /* rows that a fault adds, or moves over an edge */
 
 struct page {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "replay/wall.h"
 
 #define RESULT_MAX (64 << 20)
 
@@ -53,7 +54,7 @@ static void envelope_begin(struct buf *out, struct json_span id)
 
 static void envelope_end(struct buf *out, int64_t in_us)
 {
-	int64_t out_us = clock_wall_us();
+	int64_t out_us = wall_us();
 
 	buf_addf(out,
 	    ",\"usIn\":%" PRId64 ",\"usOut\":%" PRId64 ",\"usDiff\":%" PRId64
@@ -76,8 +77,8 @@ static void envelope_error(struct buf *out, struct json_span id, int code,
 void rpc_refuse(
     struct buf *out, int code, const char *message, const char *data)
 {
-	envelope_error(out, (struct json_span){"", 0}, code, message, data,
-	    clock_wall_us());
+	envelope_error(
+	    out, (struct json_span){"", 0}, code, message, data, wall_us());
 }
 
 /* Takes the members of a request; -1 when it is no JSON object. */
@@ -105,10 +106,23 @@ static int request_parse(struct rpc_call *c, const char *text, size_t len)
 	return r == -1 ? -1 : json_end(&j);
 }
 
+/* Over HTTP, one bucket for all, and the lists from one of their own too. */
+static int charge_rest(struct rpc_call *c)
+{
+	if (c->rpc->unlimited)
+		return 0;
+	if (rules_take(&c->rpc->rest, c->mono_ms) == -1)
+		return -1;
+	return json_span_is(c->method, "public/get_instruments") &&
+	               c->rpc->rest_lists.burst > 0
+	           ? rules_take(&c->rpc->rest_lists, c->mono_ms)
+	           : 0;
+}
+
 static int charge(struct rpc_call *c, const struct rpc_method *m)
 {
 	if (c->session == NULL)
-		return rules_take(&c->rpc->rest, c->mono_ms);
+		return charge_rest(c);
 	return session_charge(
 	    c->session, m != NULL && m->subscribe, c->mono_ms);
 }
@@ -162,11 +176,12 @@ enum rpc_outcome rpc_answer(struct rpc *rpc, struct session *session,
 	    .id = {"", 0},
 	    .method = {"", 0},
 	    .params = {"", 0},
-	    .now_us = clock_wall_us(),
+	    .now_us = wall_us(),
 	    .mono_ms = clock_mono_ms(),
 	    .result = &result};
 	enum rpc_outcome outcome;
 
+	rpc->rows = -1;
 	if (request_parse(&c, text, len) == -1) {
 		/* As seen on the wire: no id, and the socket stays open. */
 		rpc_refuse(out, 11050, "bad_request", "\"invalid json\"");

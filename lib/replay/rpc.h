@@ -27,11 +27,16 @@ struct rpc {
 	struct market *market; /* *borrowed* */
 	const struct rules *rules;
 	bool plausible; /* frames: every well-formed channel is acknowledged */
-	struct rules_bucket rest; /* calls over HTTP, together */
-	bool always;              /* what was ever subscribed to goes on */
-	bool maintenance;         /* every call is refused */
-	struct faults *faults;    /* of pages; NULL: none */
-	struct auth *auth;        /* NULL: nobody can authenticate */
+	struct rules_bucket rest;       /* calls over HTTP, together */
+	struct rules_bucket rest_lists; /* get_instruments over HTTP */
+	bool unlimited;                 /* over HTTP */
+	int64_t rows_max;               /* of a page of trades; 0: 1000 */
+	bool cut_last;    /* of rows beyond the cap, the newest are missing */
+	long rows;        /* of the last answer; -1: it has none */
+	bool always;      /* what was ever subscribed to goes on */
+	bool maintenance; /* every call is refused */
+	struct faults *faults;            /* of pages; NULL: none */
+	struct auth *auth;                /* NULL: nobody can authenticate */
 	uint64_t called[RPC_METHODS_MAX]; /* as methods_at() has them */
 };
 
@@ -85,6 +90,10 @@ int instrument_param(struct rpc_call *c, size_t *instrument);
 
 /* Methods with files of their own. */
 int method_order_book(struct rpc_call *c);
+int method_chart(struct rpc_call *c);
+int method_funding_history(struct rpc_call *c);
+int method_funding_value(struct rpc_call *c);
+int method_funding_chart(struct rpc_call *c);
 
 /* The method by name, or NULL; *ws_only, *subscribe as the exchange has it. */
 struct rpc_method {

@@ -11,8 +11,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "replay/conn.h"
+#include "replay/history.h"
 #include "replay/inflict.h"
 #include "replay/text.h"
+#include "replay/wall.h"
 
 #define TICK_US 2000
 #define BURST_US 100000 /* the most that is made up for after a pause */
@@ -109,6 +111,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons why, void *user,
 	case LWS_CALLBACK_HTTP_BODY:
 	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
 	case LWS_CALLBACK_HTTP_WRITEABLE:
+	case LWS_CALLBACK_TIMER:
 	case LWS_CALLBACK_CLOSED_HTTP:
 		if (link == NULL)
 			return 0;
@@ -174,7 +177,7 @@ static int event_make(struct server *s)
 {
 	struct market_sink sink = sink_of(s);
 	uint64_t heard = s->heard;
-	int n = market_step(s->market, clock_wall_us(), &sink);
+	int n = market_step(s->market, wall_us(), &sink);
 
 	ledger_write(s);
 	if (n == 0 || !s->options->always)
@@ -254,14 +257,19 @@ static void scheduled(struct server *s, int64_t now_us)
 		s->cut_us += (now_us - s->cut_us) / every * every;
 		connections_each(s, cut_one, now_us);
 	}
+	if (s->frames == NULL && s->market->history != NULL) {
+		history_turn(s->market->history, wall_us(), &sink);
+		ledger_write(s);
+	}
 	if (s->frames == NULL)
-		market_beside(s->market, now_us, clock_wall_us(), &sink);
+		market_beside(s->market, now_us, wall_us(), &sink);
 	if (now_us / 1000 - s->checked_ms >= CHECK_MS) {
 		s->checked_ms = now_us / 1000;
 		connections_each(s, conn_tick, now_us);
 		if (s->stats.sent == s->sent_at_flush) {
 			truth_flush(s->truth);
 			truth_flush(s->options->ledger);
+			truth_flush(s->options->requests);
 		}
 		s->sent_at_flush = s->stats.sent;
 	}
@@ -386,6 +394,19 @@ static int server_listen(struct server *s, struct fault *fault)
 	return 0;
 }
 
+/* A burst of five seconds: 100 calls at the exchange's 20 a second; and of
+ * lists 50, one a second. */
+static void server_limits(struct server *s)
+{
+	double rate = (double)s->options->rest_rate;
+
+	s->rpc.rest = (struct rules_bucket){rate * 5, rate * 5, rate, 0};
+	s->rpc.rest_lists = (struct rules_bucket){50, 50, 1, 0};
+	s->rpc.unlimited = s->options->rest_rate == 0;
+	s->rpc.rows_max = s->options->rows_max;
+	s->rpc.cut_last = s->options->chart_cut_last;
+}
+
 struct server *server_new(const struct server_options *options,
     struct market *market, const struct frames *frames, struct truth *truth,
     struct fault *fault)
@@ -408,7 +429,7 @@ struct server *server_new(const struct server_options *options,
 	s->rpc.auth = options->auth;
 	options->faults->tell = inflict_tell;
 	options->faults->arg = s;
-	s->rpc.rest = (struct rules_bucket){100, 100, 20, 0};
+	server_limits(s);
 	s->paced_us = s->cut_us = clock_mono_us();
 	if (server_listen(s, fault) == -1) {
 		server_free(s);

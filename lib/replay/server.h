@@ -30,10 +30,14 @@ struct server_options {
 	int64_t cut_every_us; /* 0: never, as the next two */
 	int64_t stall_after_us;
 	int64_t drop_every;
-	int64_t queue_max;     /* bytes waiting for one client */
-	bool always;           /* the market goes on without a client */
-	struct truth *ledger;  /* every trade that is made */
-	struct faults *faults; /* may be a plan of none */
+	int64_t queue_max;      /* bytes waiting for one client */
+	bool always;            /* the market goes on without a client */
+	struct truth *ledger;   /* every trade that is made */
+	struct truth *requests; /* every call over HTTP */
+	int64_t rows_max;       /* of a page of trades */
+	bool chart_cut_last;    /* see struct rpc */
+	int64_t rest_rate;      /* calls a second over HTTP; 0: any */
+	struct faults *faults;  /* may be a plan of none */
 	struct auth *auth;
 	struct rules rules;
 };
@@ -45,8 +49,9 @@ struct server_stats {
 	uint64_t bytes;   /* of them */
 	uint64_t dropped; /* by drop_every */
 	uint64_t cuts, stalls, too_slow, unanswered;
-	uint64_t limited;  /* calls refused with 10028 */
-	uint64_t knocking; /* upgrades asked for in a second, at most */
+	uint64_t limited;      /* calls refused with 10028 */
+	uint64_t rest_limited; /* of those, over HTTP */
+	uint64_t knocking;     /* upgrades asked for in a second, at most */
 	unsigned live;
 };
 

@@ -316,6 +316,7 @@ static int trade_legs(
 int text_trade(
     struct buf *out, const struct market *m, const struct market_trade *t)
 {
+	static const char *const liquidations[] = {"", "M", "T", "MT"};
 	struct rng r = {t->style};
 	int scale = chain_grid_of(&m->chain[t->instrument])->scale;
 
@@ -330,6 +331,9 @@ int text_trade(
 	    member(out, "mark_price", t->mark, scale + 4, &r) == -1)
 		return -1;
 	if (t->has_iv && member(out, "iv", t->iv, 2, &r) == -1)
+		return -1;
+	if (t->liquidation > 0 && buf_addf(out, ",\"liquidation\":\"%s\"",
+				      liquidations[t->liquidation]) == -1)
 		return -1;
 	if (t->combo_id > 0 && trade_combo(out, m, t) == -1)
 		return -1;
