@@ -10,11 +10,10 @@
 
 #include "base/log.h"
 #include "deribit/chain.h"
-#include "deribit/rest.h"
+#include "deribit/rest-cli.h"
 #include "io/cli.h"
 #include "io/loop.h"
 
-#define DAY_MS 86400000
 #define AT(kind_of, member) \
 	.type = (kind_of), .at = offsetof(struct config, member)
 
@@ -51,22 +50,7 @@ static const struct cli_option options[] = {
 	AT(CLI_FLAG, query.inactive)},
     {0, "no-cache", NULL, "ask the exchange, whatever is on disk",
 	AT(CLI_FLAG, query.no_cache)},
-    {0, "url", "URL",
-	"the REST API (default: DERIBIT_REST_URL, or\n"
-	"https://www.deribit.com/api/v2)",
-	AT(CLI_TEXT, rest.url)},
-    {0, "cacert", "FILE",
-	"trust these CAs (default: DERIBIT_CACERT, or\n"
-	"CURL_CA_BUNDLE, SSL_CERT_FILE, the system's)",
-	AT(CLI_TEXT, rest.cacert)},
-    {0, "proxy", "URL", "go through this proxy", AT(CLI_TEXT, rest.proxy)},
-    {0, "connect-timeout", "TIME", "for DNS, TCP and TLS (default 10s)",
-	AT(CLI_TIME, rest.connect_timeout_ms), .min = 1, .max = DAY_MS},
-    {0, "max-time", "TIME", "for one whole request (default 60s)",
-	AT(CLI_TIME, rest.max_time_ms), .min = 1, .max = DAY_MS},
-    {0, "retry", "N", "tries after the first (default 5)",
-	AT(CLI_INTEGER, rest.retry), .max = 1000},
-    {0}};
+    REST_OPTIONS(struct config, rest), {0}};
 
 static void versions(char *out, size_t size)
 {
@@ -178,16 +162,11 @@ static int run(struct config *c, char **currency, struct fault *fault)
 
 int main(int argc, char **argv)
 {
-	struct config config = {.rest = {.url = rest_url(),
-				    .cacert = rest_cacert(),
-				    .connect_timeout_ms = 10000,
-				    .max_time_ms = 60000,
-				    .retry = 5,
-				    .stop = &stop},
-	    .query = {.kind = "option", .summary = true}};
+	struct config config = {.query = {.kind = "option", .summary = true}};
 	struct fault fault;
 	int first;
 
+	rest_options_init(&config.rest, &stop);
 	log_open(cli.tool);
 	signals_catch();
 	first = cli_parse(&cli, argc, argv, &config, &fault);

@@ -320,12 +320,8 @@ void ws_config_init(struct config *c, const volatile sig_atomic_t *stop)
 	s->retry_delay_ms = 1000;
 	s->retry_max_ms = 60000;
 	s->version = PACKAGE_VERSION;
-	c->rest.url = rest_url();
-	c->rest.cacert = rest_cacert();
-	c->rest.connect_timeout_ms = 10000;
-	c->rest.max_time_ms = 60000;
+	rest_options_init(&c->rest, stop);
 	c->rest.retry = -1;
-	c->rest.stop = stop;
 	c->query.kind = "option";
 	c->wants.words = WANTS_QUOTES | WANTS_TRADES;
 	c->wants.interval = "100ms";

@@ -9,6 +9,8 @@
 static const char *log_name = "deribit-tools";
 static enum log_level log_shown = LOG_LEVEL_INFO;
 static int log_journal;
+static void (*log_before)(void *arg);
+static void *log_before_arg;
 
 void log_open(const char *tool)
 {
@@ -19,6 +21,12 @@ void log_open(const char *tool)
 void log_level_set(enum log_level level)
 {
 	log_shown = level;
+}
+
+void log_before_set(void (*before)(void *arg), void *arg)
+{
+	log_before = before;
+	log_before_arg = arg;
 }
 
 bool log_shows(enum log_level level)
@@ -60,6 +68,8 @@ __attribute__((format(printf, 2, 0))) static void say(
 	else
 		snprintf(line, sizeof(line) - 1, "%s: %s: %s", log_name,
 		    names[level], text);
+	if (log_before != NULL)
+		log_before(log_before_arg);
 	/* One write a line: several tools share a terminal. */
 	len = strlen(line);
 	line[len++] = '\n';

@@ -20,6 +20,10 @@ enum log_level {
 void log_open(const char *tool);
 void log_level_set(enum log_level level);
 
+/* before(arg) is called before a sentence is written: for what else stands on
+ * the terminal.  NULL: no more. */
+void log_before_set(void (*before)(void *arg), void *arg);
+
 /* Whether a sentence of that level would be shown. */
 bool log_shows(enum log_level level);
 

@@ -1,7 +1,6 @@
 #include "deribit/rest.h"
 
 #include <inttypes.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,51 +9,76 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/num.h"
-#include "io/json.h"
+#include "deribit/reply.h"
 #include "net/http.h"
 #include "net/ratelimit.h"
 
-/* The exchange's rate limits page: 10 requests/s without a login;
- * get_instruments costs as much as it may cost, so one a second and few at
- * once. */
-#define CALLS_BURST 10
-#define CALLS_INTERVAL_MS 100
+/*
+ * A call waits, in the order of submission, until one of the `parallel` places
+ * is free and the buckets have a token each for it; it keeps its place until it
+ * is answered for good, also while it waits for its next try, so that an
+ * exchange that is away is asked by a few calls only.
+ *
+ * A token is reserved when a request goes out and spent when its answer has
+ * come: by then, and not before, it is certain that the exchange has counted
+ * it, and ten requests that were held up on the way and arrive together with
+ * ten later ones do not overdraw its bucket.
+ */
+
+/* The rate limits page has a bucket for get_instruments: a burst of 50 there,
+ * of 5 and one every 10 s in the changelog of June 2025. */
 #define INSTRUMENTS_BURST 5
-#define INSTRUMENTS_INTERVAL_MS 1000
+#define INSTRUMENTS_INTERVAL_MS 10000
 
 #define BACKOFF_BASE_MS 500
 #define BACKOFF_MAX_MS 30000
-/* What a peer may make us wait in one go. */
-#define WAIT_MAX_MS 300000
 #define TURN_MS 100
+#define URL_MAX 8192
+
+/* Replies that the exchange's clock is told from; an odd number. */
+#define CLOCK_SAMPLES 5
+/* The exchange is younger than 2016, and its perpetuals end in 3000: a clock
+ * beyond is none. */
+#define CLOCK_MIN_MS INT64_C(1451606400000)
+#define CLOCK_MAX_MS INT64_C(32503680000000)
+
+struct bucket {
+	const char *method; /* NULL: of all */
+	struct ratelimit limit;
+	int64_t reserved;
+};
+
+enum { BUCKET_ALL, BUCKET_INSTRUMENTS, BUCKETS };
+
+enum call_state { CALL_WAITS, CALL_PAUSES, CALL_FLIES };
+
+/* A call's life between rest_submit() and its answer. */
+struct rest_own {
+	struct rest_own *next, *prev;
+	struct rest *rest;
+	struct rest_call *call;
+	enum call_state state;
+	struct http_request request;
+	struct http_reply reply;
+	struct backoff backoff;
+	int64_t tries;
+	int64_t due_ms; /* of the next try, while it pauses */
+	char url[];
+};
+
+struct list {
+	struct rest_own *first, *last;
+	size_t n;
+};
 
 struct rest {
 	struct rest_options options;
 	struct http *http;
-	struct http_reply reply;
-	struct ratelimit calls, instruments;
-	struct backoff backoff;
-	struct buf url;
+	struct bucket bucket[BUCKETS];
+	struct list waiting, active;      /* active: those that have a place */
+	int64_t offset_us[CLOCK_SAMPLES]; /* to our monotonic clock */
+	size_t offsets;                   /* ever taken */
 	char peer[300];
-};
-
-/* What became of one try. */
-enum outcome { DONE, AGAIN, FAILED };
-
-/* The error member of an envelope, decoded as far as it goes. */
-struct api_error {
-	int64_t code;
-	int64_t wait_ms;
-	char message[200];
-	char reason[200];
-	char param[100];
-};
-
-struct envelope {
-	struct json_span result; /* p NULL: none */
-	bool has_error;
-	struct api_error error;
 };
 
 const char *rest_url(void)
@@ -79,6 +103,19 @@ const char *rest_cacert(void)
 	return NULL;
 }
 
+void rest_options_init(
+    struct rest_options *options, const volatile sig_atomic_t *stop)
+{
+	*options = (struct rest_options){.url = rest_url(),
+	    .cacert = rest_cacert(),
+	    .connect_timeout_ms = 10000,
+	    .max_time_ms = 60000,
+	    .retry = 5,
+	    .rate = REST_RATE,
+	    .parallel = REST_PARALLEL,
+	    .stop = stop};
+}
+
 const char *rest_base(const struct rest *r)
 {
 	return r->options.url;
@@ -88,6 +125,138 @@ const char *rest_peer(const struct rest *r)
 {
 	return r->peer;
 }
+
+static bool stopped(const struct rest *r)
+{
+	return r->options.stop != NULL && *r->options.stop != 0;
+}
+
+static int stopped_fault(const struct rest *r, struct fault *fault)
+{
+	return fault_set(fault, EX_TEMPFAIL,
+	    "%s: stopped before the answer was complete", r->peer);
+}
+
+/* ------------------------------------------------------------------ lists */
+
+static void list_add(struct list *l, struct rest_own *o)
+{
+	o->next = NULL;
+	o->prev = l->last;
+	if (l->last != NULL)
+		l->last->next = o;
+	else
+		l->first = o;
+	l->last = o;
+	l->n++;
+}
+
+static void list_remove(struct list *l, struct rest_own *o)
+{
+	if (o->prev != NULL)
+		o->prev->next = o->next;
+	else
+		l->first = o->next;
+	if (o->next != NULL)
+		o->next->prev = o->prev;
+	else
+		l->last = o->prev;
+	l->n--;
+}
+
+/* ---------------------------------------------------------------- buckets */
+
+static void buckets_init(struct rest *r)
+{
+	int64_t rate = r->options.rate;
+
+	/* A second's worth at once, as the exchange has it. */
+	ratelimit_init(
+	    &r->bucket[BUCKET_ALL].limit, rate, (1000 + rate - 1) / rate);
+	r->bucket[BUCKET_INSTRUMENTS].method = "public/get_instruments";
+	ratelimit_init(&r->bucket[BUCKET_INSTRUMENTS].limit, INSTRUMENTS_BURST,
+	    INSTRUMENTS_INTERVAL_MS);
+}
+
+static bool bucket_is_of(const struct bucket *b, const struct rest_own *o)
+{
+	return b->method == NULL || strcmp(b->method, o->call->method) == 0;
+}
+
+/* How long until all buckets of the call have a token. */
+static int64_t buckets_wait(
+    const struct rest *r, const struct rest_own *o, int64_t now_ms)
+{
+	const struct bucket *b;
+	int64_t ms, longest = 0;
+
+	for (b = r->bucket; b < r->bucket + BUCKETS; b++) {
+		if (!bucket_is_of(b, o))
+			continue;
+		ms = ratelimit_wait(&b->limit, b->reserved, now_ms);
+		if (ms > longest)
+			longest = ms;
+	}
+	return longest;
+}
+
+static void buckets_reserve(struct rest *r, const struct rest_own *o)
+{
+	struct bucket *b;
+
+	for (b = r->bucket; b < r->bucket + BUCKETS; b++)
+		b->reserved += bucket_is_of(b, o);
+}
+
+static void buckets_spend(struct rest *r, const struct rest_own *o)
+{
+	int64_t now_ms = clock_mono_ms();
+	struct bucket *b;
+
+	for (b = r->bucket; b < r->bucket + BUCKETS; b++) {
+		if (!bucket_is_of(b, o))
+			continue;
+		b->reserved--;
+		ratelimit_spend(&b->limit, now_ms);
+	}
+}
+
+/* ------------------------------------------------------------------ clock */
+
+static void clock_learn(
+    struct rest *r, const struct http_reply *reply, int64_t out_us)
+{
+	int64_t server_us;
+
+	if (out_us / 1000 < CLOCK_MIN_MS || out_us / 1000 > CLOCK_MAX_MS)
+		return;
+	/* It was out_us there half a round trip before the first byte came. */
+	server_us = out_us + reply->wait_us / 2 + reply->body_us;
+	r->offset_us[r->offsets++ % CLOCK_SAMPLES] = server_us -
+	                                             clock_mono_us();
+}
+
+static int offset_compare(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+int64_t rest_clock_ms(const struct rest *r)
+{
+	int64_t sorted[CLOCK_SAMPLES];
+	size_t n = r->offsets < CLOCK_SAMPLES ? r->offsets : CLOCK_SAMPLES;
+
+	if (n == 0)
+		return clock_wall_us() / 1000;
+	memcpy(sorted, r->offset_us, sizeof(sorted));
+	qsort(sorted, n, sizeof(*sorted), offset_compare);
+	/* Of two the earlier: rather late for a candle than early. */
+	return (clock_mono_us() + sorted[(n - 1) / 2]) / 1000;
+}
+
+/* ------------------------------------------------------------------ calls */
 
 struct rest *rest_new(const struct rest_options *options, struct fault *fault)
 {
@@ -104,13 +273,12 @@ struct rest *rest_new(const struct rest_options *options, struct fault *fault)
 		return NULL;
 	}
 	r->options = *options;
-	r->backoff.base_ms = BACKOFF_BASE_MS;
-	r->backoff.max_ms = BACKOFF_MAX_MS;
-	buf_init(&r->url, 8192);
-	http_reply_init(&r->reply);
-	ratelimit_init(&r->calls, CALLS_BURST, CALLS_INTERVAL_MS);
-	ratelimit_init(
-	    &r->instruments, INSTRUMENTS_BURST, INSTRUMENTS_INTERVAL_MS);
+	if (r->options.rate == 0)
+		r->options.rate = REST_RATE;
+	if (r->options.parallel == 0)
+		r->options.parallel = REST_PARALLEL;
+	http.connections = r->options.parallel;
+	buckets_init(r);
 	if (http_peer(options->url, r->peer, sizeof(r->peer)) == -1)
 		fault_set(fault, EX_USAGE, "'%.200s' is no https:// URL",
 		    options->url);
@@ -123,343 +291,259 @@ struct rest *rest_new(const struct rest_options *options, struct fault *fault)
 	return r;
 }
 
+/* The call is its owner's again. */
+static void own_release(struct rest_own *o)
+{
+	struct rest *r = o->rest;
+
+	if (o->state == CALL_FLIES) {
+		http_cancel(r->http, &o->request);
+		buckets_spend(r, o);
+	}
+	list_remove(o->state == CALL_WAITS ? &r->waiting : &r->active, o);
+	o->call->own = NULL;
+}
+
+static void own_free(struct rest_own *o)
+{
+	http_reply_free(&o->reply);
+	free(o);
+}
+
+void rest_cancel(struct rest *r, struct rest_call *call)
+{
+	struct rest_own *o = call->own;
+
+	(void)r;
+	if (o == NULL)
+		return;
+	own_release(o);
+	own_free(o);
+}
+
 void rest_free(struct rest *r)
 {
 	if (r == NULL)
 		return;
+	while (r->waiting.first != NULL)
+		rest_cancel(r, r->waiting.first->call);
+	while (r->active.first != NULL)
+		rest_cancel(r, r->active.first->call);
 	http_free(r->http);
-	http_reply_free(&r->reply);
-	buf_free(&r->url);
 	free(r);
 }
 
-static bool stopped(const struct rest *r)
+static void own_answer(
+    struct rest_own *o, struct json_span result, const struct fault *fault)
 {
-	return r->options.stop != NULL && *r->options.stop != 0;
+	struct rest_call *call = o->call;
+
+	own_release(o);
+	call->reply(call->arg, call, result, fault);
+	own_free(o);
 }
 
-/* -1: stopped meanwhile. */
-static int wait_until(const struct rest *r, int64_t at_ms, struct fault *fault)
+static void own_fail(struct rest_own *o, const struct fault *fault)
 {
-	int64_t left;
+	struct json_span none = {NULL, 0};
 
-	while ((left = at_ms - clock_mono_ms()) > 0 && !stopped(r))
-		poll(NULL, 0, (int)(left < TURN_MS ? left : TURN_MS));
-	if (stopped(r))
-		return fault_set(fault, EX_TEMPFAIL,
-		    "%s: stopped while waiting for the next request", r->peer);
-	return 0;
+	own_answer(o, none, fault);
 }
 
-static int pace(struct rest *r, struct ratelimit *limit, struct fault *fault)
+/* Another try, after a wait with full jitter on top of what the peer asked. */
+static void own_again(
+    struct rest_own *o, const struct reply_facts *facts, struct fault *fault)
 {
-	int64_t wait_ms, now;
+	struct rest *r = o->rest;
+	size_t len = strlen(fault->text);
+	int64_t wait_ms;
 
-	for (;;) {
-		now = clock_mono_ms();
-		wait_ms = ratelimit_take(limit, now);
-		if (wait_ms == 0)
-			return 0;
-		if (wait_until(r, now + wait_ms, fault) == -1)
-			return -1;
+	o->tries++;
+	if (r->options.retry >= 0 && o->tries > r->options.retry) {
+		if (o->tries > 1)
+			snprintf(fault->text + len, sizeof(fault->text) - len,
+			    "; given up after %" PRId64 " tries", o->tries);
+		own_fail(o, fault);
+		return;
 	}
-}
-
-/* Decodes a string value, cut to fit; other types leave their text. */
-static void text_take(const struct json_value *v, char *out, size_t size)
-{
-	struct buf text;
-
-	buf_init(&text, 4096);
-	if (v->type == JSON_STRING)
-		json_decode(json_inside(v->text), &text);
-	else if (v->type != JSON_NULL)
-		buf_add(&text, v->text.p, v->text.len);
-	if (buf_str(&text) != NULL)
-		snprintf(out, size, "%s", buf_str(&text));
-	buf_free(&text);
-}
-
-static void seconds_take(const struct json_value *v, int64_t *ms)
-{
-	int64_t s;
-
-	if (v->type == JSON_NUMBER &&
-	    num_int64(v->text.p, v->text.len, &s) == NUM_OK && s > 0)
-		*ms = s > WAIT_MAX_MS / 1000 ? WAIT_MAX_MS : s * 1000;
-}
-
-static int data_read(struct json *j, struct api_error *e)
-{
-	struct json_span key;
-	struct json_value v;
-	int r;
-
-	if (json_peek(j) != JSON_OBJECT) {
-		if (json_value(j, &v) == -1)
-			return -1;
-		text_take(&v, e->reason, sizeof(e->reason));
-		return 0;
-	}
-	if (json_object_begin(j) == -1)
-		return -1;
-	while ((r = json_object_next(j, &key)) == 1) {
-		if (json_value(j, &v) == -1)
-			return -1;
-		if (json_span_is(key, "reason"))
-			text_take(&v, e->reason, sizeof(e->reason));
-		else if (json_span_is(key, "param"))
-			text_take(&v, e->param, sizeof(e->param));
-		else if (json_span_is(key, "wait"))
-			seconds_take(&v, &e->wait_ms);
-	}
-	return r;
-}
-
-static int error_read(struct json *j, struct api_error *e)
-{
-	struct json_span key;
-	struct json_value v;
-	int r;
-
-	if (json_object_begin(j) == -1)
-		return -1;
-	while ((r = json_object_next(j, &key)) == 1) {
-		if (json_span_is(key, "data")) {
-			if (data_read(j, e) == -1)
-				return -1;
-			continue;
-		}
-		if (json_value(j, &v) == -1)
-			return -1;
-		if (json_span_is(key, "message"))
-			text_take(&v, e->message, sizeof(e->message));
-		else if (json_span_is(key, "code") && v.type == JSON_NUMBER)
-			num_int64(v.text.p, v.text.len, &e->code);
-	}
-	return r;
-}
-
-static int member_read(struct json *j, struct json_span key, struct envelope *e)
-{
-	struct json_value v;
-
-	if (json_span_is(key, "error") && json_peek(j) == JSON_OBJECT) {
-		e->has_error = true;
-		return error_read(j, &e->error);
-	}
-	if (json_value(j, &v) == -1)
-		return -1;
-	if (json_span_is(key, "result"))
-		e->result = v.text;
-	return 0;
-}
-
-/* 0, or -1 if the text is no JSON object. */
-static int envelope_read(
-    const struct buf *body, struct envelope *e, const char **error, size_t *at)
-{
-	struct json_span key;
-	struct json j;
-	int r = -1;
-
-	memset(e, 0, sizeof(*e));
-	json_init(&j, buf_used(body) > 0 ? buf_head(body) : "", buf_used(body));
-	if (json_object_begin(&j) == 0)
-		while ((r = json_object_next(&j, &key)) == 1)
-			if (member_read(&j, key, e) == -1)
-				break;
-	if (r == 0)
-		r = json_end(&j);
-	*error = json_error(&j, at);
-	return r == 0 ? 0 : -1;
-}
-
-/* Of the exchange's errors page, those that pass by themselves. */
-static bool code_is_transient(int64_t code)
-{
-	static const int codes[] = {10028, 10040, 10041, 10047, 10048, 11051,
-	    11056, 13025, 13028, 13503};
-	size_t i;
-
-	for (i = 0; i < sizeof(codes) / sizeof(*codes); i++)
-		if (codes[i] == code)
-			return true;
-	return false;
-}
-
-static bool code_is_about_arguments(int64_t code)
-{
-	static const int codes[] = {-32602, -32000, 10020, 11029, 11043, 11047,
-	    11049, 11050, 13019, 13020};
-	size_t i;
-
-	for (i = 0; i < sizeof(codes) / sizeof(*codes); i++)
-		if (codes[i] == code)
-			return true;
-	return false;
-}
-
-static enum outcome error_judge(struct rest *r, const char *method,
-    const struct api_error *e, int64_t *wait_ms, struct fault *fault)
-{
-	const char *sep = e->reason[0] ? ": " : "";
-	bool transient = code_is_transient(e->code) || r->reply.status == 429 ||
-	                 r->reply.status >= 500;
-	int exit_code = transient                          ? EX_UNAVAILABLE
-	                : code_is_about_arguments(e->code) ? EX_DATAERR
-	                                                   : EX_PROTOCOL;
-
-	fault_set(fault, exit_code, "%s: %s: %" PRId64 " %s%s%s%s%s%s", r->peer,
-	    method, e->code, e->message[0] ? e->message : "error", sep,
-	    e->reason, e->param[0] ? " (" : "", e->param,
-	    e->param[0] ? ")" : "");
-	if (e->wait_ms > *wait_ms)
-		*wait_ms = e->wait_ms;
-	if (e->code == 10028 || r->reply.status == 429)
-		ratelimit_drain(&r->calls, clock_mono_ms());
-	return transient ? AGAIN : FAILED;
-}
-
-/* No JSON: a page of the proxy in between, a torn body, nothing at all. */
-static enum outcome body_judge(struct rest *r, const char *method,
-    const char *error, size_t at, struct fault *fault)
-{
-	const struct http_reply *reply = &r->reply;
-	long status = reply->status;
-	const char *type = reply->type[0] ? reply->type : "no content type";
-
-	if ((status >= 300 && status < 400) || status == 401 || status == 404 ||
-	    status == 405 || status == 410) {
-		fault_set(fault, EX_PROTOCOL,
-		    "%s: %s: HTTP %ld (%s): this is not Deribit's API; is the "
-		    "URL right?",
-		    r->peer, method, status, type);
-		return FAILED;
-	}
-	if (status == 429)
-		ratelimit_drain(&r->calls, clock_mono_ms());
-	if (buf_used(&reply->body) == 0)
-		fault_set(fault, EX_UNAVAILABLE,
-		    "%s: %s: HTTP %ld with an empty body", r->peer, method,
-		    status);
-	else
-		fault_set(fault, status >= 400 ? EX_UNAVAILABLE : EX_PROTOCOL,
-		    "%s: %s: HTTP %ld (%s): the body is no JSON object: %s at "
-		    "byte %zu",
-		    r->peer, method, status, type,
-		    error != NULL ? error : "another value", at);
-	return AGAIN;
-}
-
-static enum outcome reply_judge(struct rest *r, const char *method,
-    struct buf *result, int64_t *wait_ms, struct fault *fault)
-{
-	struct envelope e;
-	const char *error;
-	size_t at = 0;
-
-	*wait_ms = r->reply.retry_after_ms;
-	if (envelope_read(&r->reply.body, &e, &error, &at) == -1)
-		return body_judge(r, method, error, at, fault);
-	if (e.has_error)
-		return error_judge(r, method, &e.error, wait_ms, fault);
-	if (r->reply.status != 200 || e.result.p == NULL) {
-		fault_set(fault, EX_PROTOCOL,
-		    "%s: %s: HTTP %ld with neither result nor error", r->peer,
-		    method, r->reply.status);
-		return r->reply.status == 429 || r->reply.status >= 500
-		           ? AGAIN
-		           : FAILED;
-	}
-	buf_clear(result);
-	if (buf_add(result, e.result.p, e.result.len) == -1) {
-		fault_errno(
-		    fault, EX_OSERR, "%s: %s: the result", r->peer, method);
-		return FAILED;
-	}
-	return DONE;
-}
-
-static enum outcome call_once(struct rest *r, const char *method,
-    struct buf *result, int64_t *wait_ms, struct fault *fault)
-{
-	*wait_ms = 0;
-	if (pace(r, &r->calls, fault) == -1)
-		return FAILED;
-	if (strcmp(method, "public/get_instruments") == 0 &&
-	    pace(r, &r->instruments, fault) == -1)
-		return FAILED;
-	log_debug("GET %s", buf_str(&r->url));
-	if (http_get(r->http, buf_str(&r->url), &r->reply, fault) == 0)
-		return reply_judge(r, method, result, wait_ms, fault);
-	/* The transport says who and why; say what it was about. */
-	if (stopped(r) || r->reply.permanent)
-		return FAILED;
-	return AGAIN;
-}
-
-/* Waits for the next try; -1: stopped. */
-static int retry_wait(struct rest *r, int64_t asked_ms, struct fault *fault)
-{
-	int64_t wait_ms = backoff_next(&r->backoff);
-
-	if (asked_ms > WAIT_MAX_MS)
-		asked_ms = WAIT_MAX_MS;
-	/* The peer's word is a lower bound; the jitter comes on top. */
-	if (asked_ms > 0)
-		wait_ms += asked_ms;
+	wait_ms = facts->wait_ms + backoff_next(&o->backoff);
 	log_warn("%s; retry in %" PRId64 ".%" PRId64 " s", fault->text,
 	    wait_ms / 1000, wait_ms % 1000 / 100);
-	return wait_until(r, clock_mono_ms() + wait_ms, fault);
+	o->state = CALL_PAUSES;
+	o->due_ms = clock_mono_ms() + wait_ms;
+	/* Who is too fast is so with all calls. */
+	if (facts->too_fast)
+		ratelimit_drain(&r->bucket[BUCKET_ALL].limit, o->due_ms);
 }
 
-static int url_make(
-    struct rest *r, const char *method, const char *query, struct fault *fault)
+static void on_done(
+    struct http_request *request, int result, const struct fault *why)
+{
+	struct rest_own *o = request->arg;
+	struct rest *r = o->rest;
+	struct reply_facts facts = {.out_us = -1};
+	struct fault fault = {0};
+	enum reply_verdict verdict;
+
+	/* Until its answer it pauses, or is over. */
+	o->state = CALL_PAUSES;
+	buckets_spend(r, o);
+	if (result == 0) {
+		verdict = reply_read(
+		    &o->reply, r->peer, o->call->method, &facts, &fault);
+		clock_learn(r, &o->reply, facts.out_us);
+	} else {
+		fault = *why;
+		verdict = o->reply.permanent ? REPLY_REFUSED : REPLY_AGAIN;
+	}
+	if (verdict == REPLY_AGAIN)
+		own_again(o, &facts, &fault);
+	else if (verdict == REPLY_REFUSED)
+		own_fail(o, &fault);
+	else
+		own_answer(o, facts.result, NULL);
+}
+
+int rest_submit(struct rest *r, struct rest_call *call, struct fault *fault)
 {
 	size_t len = strlen(r->options.url);
+	size_t size = len + strlen(call->method) + strlen(call->query) + 3;
+	struct rest_own *o;
 
-	while (len > 0 && r->options.url[len - 1] == '/')
-		len--;
-	buf_clear(&r->url);
-	if (buf_add(&r->url, r->options.url, len) == -1 ||
-	    buf_addf(&r->url, "/%s%s%s", method, *query ? "?" : "", query) ==
-		-1 ||
-	    buf_str(&r->url) == NULL)
+	call->own = NULL;
+	if (size > URL_MAX)
 		return fault_set(
 		    fault, EX_USAGE, "%s: the URL is too long", r->peer);
+	o = calloc(1, sizeof(*o) + size);
+	if (o == NULL)
+		return fault_errno(fault, EX_OSERR, "no memory");
+	while (len > 0 && r->options.url[len - 1] == '/')
+		len--;
+	snprintf(o->url, size, "%.*s/%s%s%s", (int)len, r->options.url,
+	    call->method, *call->query ? "?" : "", call->query);
+	http_reply_init(&o->reply);
+	o->rest = r;
+	o->call = call;
+	o->state = CALL_WAITS;
+	o->backoff.base_ms = BACKOFF_BASE_MS;
+	o->backoff.max_ms = BACKOFF_MAX_MS;
+	o->request = (struct http_request){
+	    .url = o->url, .reply = &o->reply, .done = on_done, .arg = o};
+	call->own = o;
+	list_add(&r->waiting, o);
 	return 0;
 }
 
-static int given_up(struct fault *fault, int tries)
+size_t rest_busy(const struct rest *r)
 {
-	size_t len = strlen(fault->text);
+	return r->waiting.n + r->active.n;
+}
 
-	snprintf(fault->text + len, sizeof(fault->text) - len,
-	    "; given up after %d tries", tries);
-	return -1;
+/* ------------------------------------------------------------------ turns */
+
+/* 1: it went out, or failed at once; 0: not yet, and *wait_ms is no longer than
+ * until then. */
+static int own_begin(struct rest_own *o, int64_t now_ms, int64_t *wait_ms)
+{
+	struct rest *r = o->rest;
+	struct fault fault;
+	int64_t ms = buckets_wait(r, o, now_ms);
+
+	if (o->state == CALL_PAUSES && o->due_ms - now_ms > ms)
+		ms = o->due_ms - now_ms;
+	if (ms > 0) {
+		if (ms < *wait_ms)
+			*wait_ms = ms;
+		return 0;
+	}
+	if (o->state == CALL_WAITS) {
+		list_remove(&r->waiting, o);
+		list_add(&r->active, o);
+		o->state = CALL_PAUSES;
+	}
+	log_debug("GET %s", o->url);
+	if (http_start(r->http, &o->request, &fault) == -1) {
+		own_fail(o, &fault);
+		return 1;
+	}
+	o->state = CALL_FLIES;
+	buckets_reserve(r, o);
+	return 1;
+}
+
+/* One call that may go out, goes out.  0: there is none now. */
+static int begin_one(struct rest *r, int64_t now_ms, int64_t *wait_ms)
+{
+	struct rest_own *o;
+
+	for (o = r->active.first; o != NULL; o = o->next)
+		if (o->state == CALL_PAUSES && own_begin(o, now_ms, wait_ms))
+			return 1;
+	if ((int64_t)r->active.n >= r->options.parallel)
+		return 0;
+	/* A method that may not be asked now does not keep others waiting. */
+	for (o = r->waiting.first; o != NULL; o = o->next) {
+		if (own_begin(o, now_ms, wait_ms))
+			return 1;
+		if (ratelimit_wait(&r->bucket[BUCKET_ALL].limit,
+			r->bucket[BUCKET_ALL].reserved, now_ms) > 0)
+			break;
+	}
+	return 0;
+}
+
+int rest_turn(struct rest *r, int64_t wait_ms, struct fault *fault)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	if (stopped(r))
+		return stopped_fault(r, fault);
+	while (begin_one(r, now_ms, &wait_ms))
+		;
+	if (http_turn(r->http, wait_ms, fault) == -1)
+		return fault_prefix(fault, "%s", r->peer);
+	return stopped(r) ? stopped_fault(r, fault) : 0;
+}
+
+struct waiting {
+	struct buf *result;
+	struct fault *fault;
+	bool done;
+	int value;
+};
+
+static void waited_for(void *arg, struct rest_call *call,
+    struct json_span result, const struct fault *fault)
+{
+	struct waiting *w = arg;
+
+	w->done = true;
+	if (fault != NULL) {
+		*w->fault = *fault;
+		w->value = -1;
+		return;
+	}
+	buf_clear(w->result);
+	if (buf_add(w->result, result.p, result.len) == -1)
+		w->value = fault_errno(
+		    w->fault, EX_OSERR, "%s: the result", call->method);
 }
 
 int rest_call(struct rest *r, const char *method, const char *query,
     struct buf *result, struct fault *fault)
 {
-	int tries = 0;
-	int64_t wait_ms;
 	struct fault own;
+	struct waiting w = {
+	    .result = result, .fault = fault != NULL ? fault : &own};
+	struct rest_call call = {
+	    .method = method, .query = query, .reply = waited_for, .arg = &w};
 
-	if (fault == NULL)
-		fault = &own;
-	if (url_make(r, method, query, fault) == -1)
+	if (rest_submit(r, &call, w.fault) == -1)
 		return -1;
-	for (;;) {
-		switch (call_once(r, method, result, &wait_ms, fault)) {
-		case DONE: backoff_reset(&r->backoff); return 0;
-		case FAILED: return -1;
-		case AGAIN: break;
-		}
-		if (r->options.retry >= 0 && tries++ >= r->options.retry)
-			return tries == 1 ? -1 : given_up(fault, tries);
-		if (retry_wait(r, wait_ms, fault) == -1)
+	while (!w.done)
+		if (rest_turn(r, TURN_MS, w.fault) == -1) {
+			rest_cancel(r, &call);
 			return -1;
-	}
+		}
+	return w.value;
 }

@@ -21,7 +21,17 @@ void ratelimit_init(struct ratelimit *r, int64_t capacity, int64_t interval_ms);
  * nothing was taken, ask again then. */
 int64_t ratelimit_take(struct ratelimit *r, int64_t now_ms);
 
-/* The peer says that we were too fast: the bucket is empty now. */
-void ratelimit_drain(struct ratelimit *r, int64_t now_ms);
+/* The same for a bucket whose tokens are spent when the peer has answered,
+ * since only then it is certain that it has counted: the milliseconds until
+ * there is one beside those that are reserved for calls under way.  Nothing is
+ * taken. */
+int64_t ratelimit_wait(
+    const struct ratelimit *r, int64_t reserved, int64_t now_ms);
+
+/* Takes a token that was reserved. */
+void ratelimit_spend(struct ratelimit *r, int64_t now_ms);
+
+/* The peer says that we were too fast: the bucket is empty then. */
+void ratelimit_drain(struct ratelimit *r, int64_t at_ms);
 
 #endif

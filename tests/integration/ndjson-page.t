@@ -20,7 +20,8 @@ sed -n '/^\.Sh RECORDS/,/^\.Sh EXAMPLES/p' "$page" | awk '
 			if ($i == ",")
 				continue
 			print type, $i
-			if (type == "ticker" && $i != "update_type")
+			if (type == "ticker" && $i != "update_type" &&
+			    $i != "snapshot_at")
 				print "book", $i
 		}
 	}' >"$tmp/its"
@@ -53,6 +54,7 @@ instrument max_non_default_leverage
 instrument quote_currency_uuid
 ticker implied_ask
 ticker implied_bid
+ticker snapshot_at
 ticker stats_volume_notional
 trade block_rfq_id
 trade liquidation
@@ -103,6 +105,11 @@ trades.option.ETH.agg2,trades.future.BTC.agg2"
 	sort -u "$tmp/seen" "$tmp/elsewhere" | comm -13 - "$tmp/named" \
 		>"$tmp/missing"
 }
+
+start_replay --history 2 --history-trades 2000
+run deribit-funding BTC-PERPETUAL
+cp "$tmp/out" "$tmp/records.funding"
+stop_replay
 
 start_replay --synthetic 3 --rate 1500 --list-every 1 --expire-every 1 \
 	--fault maintenance:every=3,for=0.2

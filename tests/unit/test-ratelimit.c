@@ -58,11 +58,27 @@ static void drained(void)
 	is_int(ratelimit_take(&r, 5), 0, "ever");
 }
 
+static void reserved(void)
+{
+	struct ratelimit r;
+
+	ratelimit_init(&r, 3, 100);
+	is_int(ratelimit_wait(&r, 2, 50), 0, "two reserved: one is left");
+	is_int(ratelimit_wait(&r, 3, 50), 100, "three reserved: none");
+	is_int(ratelimit_wait(&r, 3, 9050), 100, "however long it takes");
+	ratelimit_spend(&r, 9050);
+	is_int(ratelimit_wait(&r, 2, 9050), 100, "spent: it comes back");
+	is_int(ratelimit_wait(&r, 2, 9150), 0, "from that time on");
+	ratelimit_drain(&r, 10000);
+	is_int(ratelimit_wait(&r, 0, 9150), 950, "drained as of later");
+}
+
 int main(void)
 {
 	burst_then_pace();
 	idle_does_not_pile_up();
 	mean_rate();
 	drained();
+	reserved();
 	return done_testing();
 }

@@ -1,0 +1,316 @@
+/* deribit-funding: the hourly funding of perpetuals, as `funding` records. */
+#include <curl/curl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "deribit/name.h"
+#include "deribit/rest-cli.h"
+#include "fetch/funding.h"
+#include "fetch/series.h"
+#include "fetch/targets.h"
+#include "io/cli.h"
+#include "io/loop.h"
+
+#define DAY_MS 86400000
+#define TURN_MS 1000
+#define AT(kind_of, member) \
+	.type = (kind_of), .at = offsetof(struct config, member)
+
+struct config {
+	struct rest_options rest;
+	struct targets_query query;
+	const char *state;
+	int64_t since_ms, until_ms; /* until 0: now */
+	bool since_relative, until_relative;
+	int64_t interval_ms;
+	bool follow;
+};
+
+/* What a run works with. */
+struct work {
+	struct config *config;
+	char **words;
+	struct rest *rest;
+	struct emit emit;
+	struct resume *resume;
+	struct funding funding;
+	struct series_kind kind;
+	struct targets targets;
+	struct series series;
+};
+
+static volatile sig_atomic_t stop;
+
+static bool is_relative(const char *value)
+{
+	return value[0] == '-' || strcmp(value, "now") == 0;
+}
+
+static int take_since(void *config, const char *value, struct fault *fault)
+{
+	struct config *c = config;
+
+	c->since_relative = is_relative(value);
+	if (clock_parse(value, &c->since_ms, fault) == -1)
+		return fault_prefix(fault, "--since");
+	return 0;
+}
+
+static int take_until(void *config, const char *value, struct fault *fault)
+{
+	struct config *c = config;
+
+	c->until_relative = is_relative(value);
+	if (clock_parse(value, &c->until_ms, fault) == -1)
+		return fault_prefix(fault, "--until");
+	return 0;
+}
+
+static const struct cli_option options[] = {
+    {0, "since", "TIME",
+	"from then on: 2026-01-01, milliseconds, -90d,\n"
+	"2026-01-01T08:00:00Z (default: -48h)",
+	.take = take_since},
+    {0, "until", "TIME", "and before then (default: now)", .take = take_until},
+    {'f', "follow", NULL, "go on with what is new, for ever",
+	AT(CLI_FLAG, follow)},
+    {0, "interval", "TIME", "look so often, with --follow (default 10m)",
+	AT(CLI_TIME, interval_ms), .min = 1000, .max = DAY_MS},
+    {0, "state", "FILE", "note there what is written, and go on from it",
+	AT(CLI_TEXT, state)},
+    {'s', "settlement", "CURRENCY",
+	"of currencies, only the perpetual settled in this\n"
+	"one (default: in the coin and in USDC)",
+	AT(CLI_TEXT, query.settlement)},
+    {0, "no-cache", NULL, "ask for lists, whatever is on disk",
+	AT(CLI_FLAG, query.no_cache)},
+    REST_OPTIONS(struct config, rest), {0}};
+
+static void versions(char *out, size_t size)
+{
+	snprintf(out, size, "%s", curl_version());
+}
+
+static const struct cli cli = {
+    .tool = "deribit-funding",
+    .purpose = "the hourly funding of Deribit's perpetuals as NDJSON",
+    .usage = "[OPTION...] CURRENCY|INSTRUMENT...",
+    .examples = "  deribit-funding BTC ETH | tsdb-load funding_rates\n"
+		"  deribit-funding --since 2024-01-01 --state funding.state "
+		"BTC-PERPETUAL\n"
+		"  deribit-funding --follow BTC ETH SOL | tsdb-load "
+		"funding_rates\n",
+    .options = options,
+    .notes = "A CURRENCY is a base currency (BTC, ETH, SOL, ...), an "
+	     "INSTRUMENT a perpetual\n(BTC-PERPETUAL, SOL_USDC-PERPETUAL).\n",
+    .versions = versions,
+};
+
+static void on_signal(int sig)
+{
+	if (loop_signal_again())
+		_exit(128 + sig);
+	stop = 1;
+}
+
+/* The first one stops us between two replies, a second one ends us at once.  A
+ * write goes on: no line is cut. */
+static void signals_catch(void)
+{
+	struct sigaction sa = {
+	    .sa_handler = on_signal, .sa_flags = (int)SA_RESTART};
+
+	sigfillset(&sa.sa_mask);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGINT, &sa, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int config_check(struct config *c, char **words, struct fault *fault)
+{
+	struct name name;
+
+	if (targets_check(&c->query, words, fault) == -1)
+		return -1;
+	for (; *words != NULL; words++)
+		if (strchr(*words, '-') != NULL &&
+		    name_parse(*words, strlen(*words), &name) == 0 &&
+		    name.kind != NAME_PERPETUAL)
+			return fault_set(fault, EX_USAGE,
+			    "%s is no perpetual: only these have funding",
+			    *words);
+	if (c->follow && c->until_ms != 0)
+		return fault_set(fault, EX_USAGE,
+		    "--follow has no end: it goes without --until");
+	if (c->until_ms != 0 && c->until_ms <= c->since_ms)
+		return fault_set(
+		    fault, EX_USAGE, "--until is not after --since");
+	return 0;
+}
+
+/* Lists change: with --follow they are looked up again for each pass. */
+static int targets_renew(struct work *w, struct fault *fault)
+{
+	struct targets fresh;
+
+	if (targets_find(w->rest, &w->config->query, w->words, &fresh, fault) ==
+	    0) {
+		targets_free(&w->targets);
+		w->targets = fresh;
+		return 0;
+	}
+	if (w->targets.n == 0 || stop)
+		return -1;
+	log_warn("the list is not renewed: %s", fault->text);
+	return 0;
+}
+
+static int pass(struct work *w, struct fault *fault)
+{
+	struct series *s = &w->series;
+	int64_t now_ms;
+
+	if (targets_renew(w, fault) == -1)
+		return -1;
+	/* What is later than now, by the exchange's clock, cannot be there. */
+	now_ms = rest_clock_ms(w->rest) + 1;
+	s->to = w->config->until_ms != 0 && w->config->until_ms < now_ms
+	            ? w->config->until_ms
+	            : now_ms;
+	return series_run(s, fault);
+}
+
+static int wait_until(struct work *w, int64_t at_ms, struct fault *fault)
+{
+	int64_t left;
+
+	while ((left = at_ms - clock_mono_ms()) > 0)
+		if (rest_turn(
+			w->rest, left < TURN_MS ? left : TURN_MS, fault) == -1)
+			return -1;
+	return 0;
+}
+
+static int passes(struct work *w, struct fault *fault)
+{
+	struct config *c = w->config;
+	int64_t begun_ms;
+
+	do {
+		begun_ms = clock_mono_ms();
+		if (pass(w, fault) == -1)
+			return -1;
+	} while (
+	    c->follow && wait_until(w, begun_ms + c->interval_ms, fault) == 0);
+	if (c->follow)
+		return -1;
+	if (w->series.failed == 0)
+		return 0;
+	return fault_set(fault, w->series.first.exit_code,
+	    "%zu calls failed; %s", w->series.failed,
+	    c->state != NULL ? "the same command asks for what is missing"
+			     : "with --state the next run asks for no more");
+}
+
+/* A stop is how --follow ends; else the work is not done. */
+static int stopped(const struct work *w, struct fault *fault)
+{
+	if (fault->exit_code != EX_TEMPFAIL || !stop)
+		return -1;
+	if (w->config->follow)
+		return 0;
+	return fault_set(fault, EX_TEMPFAIL, "stopped; %s",
+	    w->config->state != NULL
+		? "the same command goes on where it ended"
+		: "with --state the next run would go on from here");
+}
+
+/* What is relative is so to the exchange's clock. */
+static void times_settle(struct work *w)
+{
+	struct config *c = w->config;
+	int64_t ahead_ms = rest_clock_ms(w->rest) - clock_wall_us() / 1000;
+
+	if (c->since_relative)
+		c->since_ms += ahead_ms;
+	if (c->until_relative)
+		c->until_ms += ahead_ms;
+}
+
+static int work_begin(struct work *w, struct fault *fault)
+{
+	struct config *c = w->config;
+	struct buf now;
+	int result;
+
+	w->resume = resume_open(c->state, cli.tool, fault);
+	if (w->resume == NULL)
+		return -1;
+	w->rest = rest_new(&c->rest, fault);
+	if (w->rest == NULL ||
+	    funding_init(&w->funding, w->rest, &w->emit, &w->kind, fault) == -1)
+		return -1;
+	if (resume_goes_on(w->resume))
+		log_info("goes on with what %s has", c->state);
+	/* For the exchange's clock, and to see that it is there. */
+	buf_init(&now, 100);
+	result = rest_call(w->rest, "public/get_time", "", &now, fault);
+	buf_free(&now);
+	times_settle(w);
+	w->series = (struct series){.kind = &w->kind,
+	    .rest = w->rest,
+	    .emit = &w->emit,
+	    .resume = w->resume,
+	    .targets = &w->targets,
+	    .from = c->since_ms};
+	return result;
+}
+
+static int run(struct config *c, char **words, struct fault *fault)
+{
+	struct work w = {.config = c, .words = words};
+	int result;
+
+	if (config_check(c, words, fault) == -1)
+		return -1;
+	emit_init(&w.emit, STDOUT_FILENO);
+	result = work_begin(&w, fault);
+	if (result == 0)
+		result = passes(&w, fault);
+	if (result == -1)
+		result = stopped(&w, fault);
+	if (w.emit.closed) {
+		signal(SIGPIPE, SIG_DFL);
+		raise(SIGPIPE);
+	}
+	targets_free(&w.targets);
+	funding_free(&w.funding);
+	rest_free(w.rest);
+	resume_close(w.resume);
+	emit_free(&w.emit);
+	return result;
+}
+
+int main(int argc, char **argv)
+{
+	struct config config = {
+	    .query = {.kind = "perpetual"}, .interval_ms = 600000};
+	struct fault fault = {0};
+	int first;
+
+	rest_options_init(&config.rest, &stop);
+	take_since(&config, "-48h", &fault);
+	log_open(cli.tool);
+	signals_catch();
+	first = cli_parse(&cli, argc, argv, &config, &fault);
+	config.query.every_settlement = config.query.settlement == NULL;
+	if (first == -1 || run(&config, argv + first, &fault) == -1)
+		return cli_fail(&fault);
+	return 0;
+}

@@ -1,0 +1,208 @@
+#include "fetch/series.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+/* How many calls are submitted, so that there are always some to begin; the
+ * others are still numbers. */
+#define AHEAD (2 * REST_PARALLEL_MAX)
+#define TURN_MS 100
+
+/* Walks over all parts that the state lacks. */
+struct walk {
+	const struct series *s;
+	size_t target;
+	int64_t at; /* of the target: all before it has been handed out */
+	struct window window;
+};
+
+struct run {
+	struct series *s;
+	struct walk walk;
+	struct call *call; /* those under way */
+	struct progress progress;
+	bool over;          /* a call's reply could not be written */
+	struct fault fault; /* why */
+};
+
+struct call {
+	struct call *next, *prev;
+	struct run *run;
+	struct rest_call rest;
+	struct series_part part;
+	char query[SERIES_QUERY_MAX];
+};
+
+static void walk_begin(struct walk *w, const struct series *s)
+{
+	w->s = s;
+	w->target = 0;
+	w->at = s->from;
+	/* Empty. */
+	window_init(&w->window, 0, 0, 1, 1);
+}
+
+/* 1: a part; 0: there is none left. */
+static int walk_next(struct walk *w, struct series_part *part)
+{
+	const struct series *s = w->s;
+	int64_t begin, end, last;
+
+	for (; w->target < s->targets->n; w->target++, w->at = s->from) {
+		part->target = &s->targets->target[w->target];
+		for (;;) {
+			if (window_next(&w->window, &part->from, &last)) {
+				part->to = last + 1;
+				return 1;
+			}
+			if (!resume_lacks(s->resume, part->target->name,
+				s->kind->what, w->at, s->to, &begin, &end))
+				break;
+			window_init(
+			    &w->window, begin, end, 1, s->kind->span_ms);
+			w->at = end;
+		}
+	}
+	return 0;
+}
+
+static int64_t walk_count(const struct series *s)
+{
+	struct series_part part;
+	struct walk w;
+	int64_t n = 0;
+
+	walk_begin(&w, s);
+	while (walk_next(&w, &part))
+		n++;
+	return n;
+}
+
+static void call_unlink(struct call *c)
+{
+	if (c->prev != NULL)
+		c->prev->next = c->next;
+	else
+		c->run->call = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+}
+
+static void failed(
+    struct run *run, const struct series_part *part, const struct fault *fault)
+{
+	struct series *s = run->s;
+	char from[40], to[40];
+
+	clock_format_ms(part->from, from, sizeof(from));
+	clock_format_ms(part->to, to, sizeof(to));
+	log_error("%s from %s to %s is not to be had: %s", part->target->name,
+	    from, to, fault->text);
+	if (s->failed++ == 0)
+		s->first = *fault;
+}
+
+/* Emitted, flushed, and only then noted. */
+static int reply_take(struct run *run, const struct series_part *part,
+    struct json_span result, struct fault *fault)
+{
+	struct series *s = run->s;
+	int64_t known = part->from;
+
+	if (s->kind->take(s->kind->arg, part, result, &known, fault) == -1) {
+		if (fault->exit_code != EX_DATAERR)
+			return -1;
+		fault->exit_code = EX_PROTOCOL;
+		failed(run, part, fault);
+		return emit_flush(s->emit, fault);
+	}
+	if (emit_flush(s->emit, fault) == -1 ||
+	    resume_add(s->resume, part->target->name, s->kind->what, part->from,
+		known, fault) == -1)
+		return -1;
+	return resume_save(s->resume, fault);
+}
+
+static void on_reply(void *arg, struct rest_call *rest, struct json_span result,
+    const struct fault *fault)
+{
+	struct call *c = arg;
+	struct run *run = c->run;
+
+	(void)rest;
+	run->progress.done++;
+	if (fault != NULL)
+		failed(run, &c->part, fault);
+	else if (!run->over &&
+		 reply_take(run, &c->part, result, &run->fault) == -1)
+		run->over = true;
+	call_unlink(c);
+	free(c);
+}
+
+static int call_begin(struct run *run, const struct series_part *part)
+{
+	const struct series_kind *kind = run->s->kind;
+	struct call *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return fault_errno(&run->fault, EX_OSERR, "no memory");
+	c->run = run;
+	c->part = *part;
+	kind->query(kind->arg, part, c->query);
+	c->rest = (struct rest_call){.method = kind->method,
+	    .query = c->query,
+	    .reply = on_reply,
+	    .arg = c};
+	if (rest_submit(run->s->rest, &c->rest, &run->fault) == -1) {
+		free(c);
+		return -1;
+	}
+	c->next = run->call;
+	if (c->next != NULL)
+		c->next->prev = c;
+	run->call = c;
+	return 0;
+}
+
+static int calls_begin(struct run *run)
+{
+	struct series_part part;
+
+	while (rest_busy(run->s->rest) < AHEAD && walk_next(&run->walk, &part))
+		if (call_begin(run, &part) == -1)
+			return -1;
+	return 0;
+}
+
+int series_run(struct series *s, struct fault *fault)
+{
+	struct run run = {.s = s};
+	struct call *c;
+	int result;
+
+	s->failed = 0;
+	walk_begin(&run.walk, s);
+	progress_begin(
+	    &run.progress, 2, "calls", walk_count(s), clock_mono_ms());
+	do {
+		result = calls_begin(&run);
+		if (result == 0 && run.call != NULL)
+			result = rest_turn(s->rest, TURN_MS, &run.fault);
+		if (run.over)
+			result = -1;
+		progress_tick(&run.progress, clock_mono_ms());
+	} while (result == 0 && run.call != NULL);
+	while ((c = run.call) != NULL) {
+		rest_cancel(s->rest, &c->rest);
+		call_unlink(c);
+		free(c);
+	}
+	progress_end(&run.progress);
+	if (result == -1 && fault != NULL)
+		*fault = run.fault;
+	return result;
+}

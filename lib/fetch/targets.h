@@ -1,0 +1,50 @@
+/*
+ * What the arguments CURRENCY|INSTRUMENT... of a REST tool mean: instruments,
+ * each once, in the order of the arguments.  A currency is looked up in the
+ * exchange's lists (deribit/chain.h); an instrument is taken by its name, for
+ * one that has expired is in no list.  A name like BTC_USDC is the spot pair,
+ * or, where another kind is asked for, that market of its base currency.
+ */
+#ifndef FETCH_TARGETS_H
+#define FETCH_TARGETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/fault.h"
+#include "base/table.h"
+#include "deribit/rest.h"
+
+struct targets_query {
+	const char *kind;       /* as struct chain_query; NULL: all */
+	const char *settlement; /* NULL: the usual one of each currency */
+	bool every_settlement;  /* or all: BTC and BTC_USDC alike */
+	bool no_cache, inactive;
+};
+
+struct target {
+	char *name;
+	char *kind;     /* "" for a name that tells none */
+	char *currency; /* base, upper case */
+	char *record;   /* the `instrument` record; NULL: given by name */
+};
+
+struct targets {
+	struct target *target;
+	size_t n, size;
+	struct table names;
+};
+
+/* Whether the words can mean anything, before any question: -1 with *fault
+ * (EX_USAGE). */
+int targets_check(
+    const struct targets_query *query, char *const *words, struct fault *fault);
+
+/* Fills *targets; a currency without such instruments is a warning.  -1:
+ * EX_USAGE (the exchange knows no such currency; the sentence has those that
+ * it knows), or as chain_fetch(). */
+int targets_find(struct rest *rest, const struct targets_query *query,
+    char *const *words, struct targets *targets, struct fault *fault);
+void targets_free(struct targets *targets);
+
+#endif
