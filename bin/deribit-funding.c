@@ -13,6 +13,7 @@
 #include "deribit/rest-cli.h"
 #include "fetch/funding.h"
 #include "fetch/series.h"
+#include "fetch/span.h"
 #include "fetch/targets.h"
 #include "io/cli.h"
 #include "io/loop.h"
@@ -26,8 +27,7 @@ struct config {
 	struct rest_options rest;
 	struct targets_query query;
 	const char *state;
-	int64_t since_ms, until_ms; /* until 0: now */
-	bool since_relative, until_relative;
+	struct span span;
 	int64_t interval_ms;
 	bool follow;
 };
@@ -47,29 +47,14 @@ struct work {
 
 static volatile sig_atomic_t stop;
 
-static bool is_relative(const char *value)
-{
-	return value[0] == '-' || strcmp(value, "now") == 0;
-}
-
 static int take_since(void *config, const char *value, struct fault *fault)
 {
-	struct config *c = config;
-
-	c->since_relative = is_relative(value);
-	if (clock_parse(value, &c->since_ms, fault) == -1)
-		return fault_prefix(fault, "--since");
-	return 0;
+	return span_since(&((struct config *)config)->span, value, fault);
 }
 
 static int take_until(void *config, const char *value, struct fault *fault)
 {
-	struct config *c = config;
-
-	c->until_relative = is_relative(value);
-	if (clock_parse(value, &c->until_ms, fault) == -1)
-		return fault_prefix(fault, "--until");
-	return 0;
+	return span_until(&((struct config *)config)->span, value, fault);
 }
 
 static const struct cli_option options[] = {
@@ -145,13 +130,7 @@ static int config_check(struct config *c, char **words, struct fault *fault)
 			return fault_set(fault, EX_USAGE,
 			    "%s is no perpetual: only these have funding",
 			    *words);
-	if (c->follow && c->until_ms != 0)
-		return fault_set(fault, EX_USAGE,
-		    "--follow has no end: it goes without --until");
-	if (c->until_ms != 0 && c->until_ms <= c->since_ms)
-		return fault_set(
-		    fault, EX_USAGE, "--until is not after --since");
-	return 0;
+	return span_check(&c->span, c->follow, fault);
 }
 
 /* Lists change: with --follow they are looked up again for each pass. */
@@ -180,8 +159,9 @@ static int pass(struct work *w, struct fault *fault)
 		return -1;
 	/* What is later than now, by the exchange's clock, cannot be there. */
 	now_ms = rest_clock_ms(w->rest) + 1;
-	s->to = w->config->until_ms != 0 && w->config->until_ms < now_ms
-	            ? w->config->until_ms
+	s->to = w->config->span.until_ms != 0 &&
+	                w->config->span.until_ms < now_ms
+	            ? w->config->span.until_ms
 	            : now_ms;
 	return series_run(s, fault);
 }
@@ -231,18 +211,6 @@ static int stopped(const struct work *w, struct fault *fault)
 		: "with --state the next run would go on from here");
 }
 
-/* What is relative is so to the exchange's clock. */
-static void times_settle(struct work *w)
-{
-	struct config *c = w->config;
-	int64_t ahead_ms = rest_clock_ms(w->rest) - clock_wall_us() / 1000;
-
-	if (c->since_relative)
-		c->since_ms += ahead_ms;
-	if (c->until_relative)
-		c->until_ms += ahead_ms;
-}
-
 static int work_begin(struct work *w, struct fault *fault)
 {
 	struct config *c = w->config;
@@ -262,13 +230,13 @@ static int work_begin(struct work *w, struct fault *fault)
 	buf_init(&now, 100);
 	result = rest_call(w->rest, "public/get_time", "", &now, fault);
 	buf_free(&now);
-	times_settle(w);
+	span_settle(&c->span, w->rest);
 	w->series = (struct series){.kind = &w->kind,
 	    .rest = w->rest,
 	    .emit = &w->emit,
 	    .resume = w->resume,
 	    .targets = &w->targets,
-	    .from = c->since_ms};
+	    .from = c->span.since_ms};
 	return result;
 }
 

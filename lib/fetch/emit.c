@@ -101,6 +101,15 @@ static int record_add(void *arg, const char *json, size_t len)
 	return before > FLUSH_AT ? emit_flush(m->e, m->fault) : 0;
 }
 
+int emit_record(struct emit *e, const struct emit_head *h, const char *json,
+    size_t len, struct fault *fault)
+{
+	struct fault own;
+	struct mapping m = {e, h, fault != NULL ? fault : &own};
+
+	return record_add(&m, json, len);
+}
+
 int emit_map(struct emit *e, const struct emit_head *h, struct jq_map *map,
     const char *input, size_t len, struct fault *fault)
 {

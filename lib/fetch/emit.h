@@ -46,6 +46,10 @@ void emit_head(struct emit_head *h, const char *type, const char *instrument);
 int emit_map(struct emit *e, const struct emit_head *h, struct jq_map *map,
     const char *input, size_t len, struct fault *fault);
 
+/* Adds one record, of an object that we made ourselves. */
+int emit_record(struct emit *e, const struct emit_head *h, const char *json,
+    size_t len, struct fault *fault);
+
 /* Calls the map once for each element of an array, which it finds as "row" in
  * an object that begins with members (",\"from\":1" less its comma, or "").  -1
  * as emit_map(), also if it is no array (EX_DATAERR). */

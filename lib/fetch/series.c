@@ -11,6 +11,12 @@
 #define AHEAD (2 * REST_PARALLEL_MAX)
 #define TURN_MS 100
 
+/* Parts of parts. */
+struct series_list {
+	struct series_part *part;
+	size_t n;
+};
+
 /* Walks over all parts that the state lacks. */
 struct walk {
 	const struct series *s;
@@ -24,6 +30,7 @@ struct run {
 	struct walk walk;
 	struct call *call; /* those under way */
 	struct progress progress;
+	struct series_list have, again;
 	bool over;          /* a call's reply could not be written */
 	struct fault fault; /* why */
 };
@@ -40,9 +47,31 @@ static void walk_begin(struct walk *w, const struct series *s)
 {
 	w->s = s;
 	w->target = 0;
-	w->at = s->from;
+	w->at = INT64_MIN;
 	/* Empty. */
 	window_init(&w->window, 0, 0, 1, 1);
+}
+
+/* The first range behind w->at that is wanted and lacks: 1, or 0. */
+static int walk_lacks(struct walk *w, int64_t *begin, int64_t *end)
+{
+	const struct series *s = w->s;
+	const struct target *t = &s->targets->target[w->target];
+	int64_t from = s->from, to = s->to;
+
+	for (;;) {
+		if (s->kind->wants != NULL &&
+		    !s->kind->wants(s->kind->arg, t, w->at, &from, &to))
+			return 0;
+		if (from < w->at)
+			from = w->at;
+		if (resume_lacks(s->resume, t->name, s->kind->what, from, to,
+			begin, end))
+			return 1;
+		if (s->kind->wants == NULL)
+			return 0;
+		w->at = to;
+	}
 }
 
 /* 1: a part; 0: there is none left. */
@@ -51,15 +80,15 @@ static int walk_next(struct walk *w, struct series_part *part)
 	const struct series *s = w->s;
 	int64_t begin, end, last;
 
-	for (; w->target < s->targets->n; w->target++, w->at = s->from) {
+	for (; w->target < s->targets->n; w->target++, w->at = INT64_MIN) {
 		part->target = &s->targets->target[w->target];
+		part->missed = part->refused = 0;
 		for (;;) {
 			if (window_next(&w->window, &part->from, &last)) {
 				part->to = last + 1;
 				return 1;
 			}
-			if (!resume_lacks(s->resume, part->target->name,
-				s->kind->what, w->at, s->to, &begin, &end))
+			if (!walk_lacks(w, &begin, &end))
 				break;
 			window_init(
 			    &w->window, begin, end, 1, s->kind->span_ms);
@@ -105,24 +134,71 @@ static void failed(
 		s->first = *fault;
 }
 
+static int list_add(
+    struct series_list *l, const struct series_part *part, struct fault *fault)
+{
+	struct series_part *grown;
+
+	if (part->from >= part->to)
+		return 0;
+	/* Grows at the powers of two. */
+	if ((l->n & (l->n - 1)) == 0) {
+		grown = realloc(
+		    l->part, (l->n > 0 ? l->n * 2 : 1) * sizeof(*grown));
+		if (grown == NULL)
+			return fault_errno(fault, EX_OSERR, "no memory");
+		l->part = grown;
+	}
+	l->part[l->n++] = *part;
+	return 0;
+}
+
+int series_have(struct series *s, const struct series_part *part, int64_t from,
+    int64_t to, struct fault *fault)
+{
+	struct series_part known = {part->target, from, to, 0, 0};
+
+	return list_add(s->have, &known, fault);
+}
+
+int series_again(
+    struct series *s, const struct series_part *part, struct fault *fault)
+{
+	return list_add(s->again, part, fault);
+}
+
+static int part_note(struct series *s, const struct series_part *part,
+    int64_t to, struct fault *fault)
+{
+	return resume_add(s->resume, part->target->name, s->kind->what,
+	    part->from, to, fault);
+}
+
 /* Emitted, flushed, and only then noted. */
 static int reply_take(struct run *run, const struct series_part *part,
     struct json_span result, struct fault *fault)
 {
 	struct series *s = run->s;
 	int64_t known = part->from;
+	size_t again = run->again.n;
 
+	run->have.n = 0;
 	if (s->kind->take(s->kind->arg, part, result, &known, fault) == -1) {
 		if (fault->exit_code != EX_DATAERR)
 			return -1;
 		fault->exit_code = EX_PROTOCOL;
+		run->again.n = again;
 		failed(run, part, fault);
 		return emit_flush(s->emit, fault);
 	}
+	run->progress.total += (int64_t)(run->again.n - again);
 	if (emit_flush(s->emit, fault) == -1 ||
-	    resume_add(s->resume, part->target->name, s->kind->what, part->from,
-		known, fault) == -1)
+	    part_note(s, part, known, fault) == -1)
 		return -1;
+	for (size_t i = 0; i < run->have.n; i++)
+		if (part_note(s, &run->have.part[i], run->have.part[i].to,
+			fault) == -1)
+			return -1;
 	return resume_save(s->resume, fault);
 }
 
@@ -172,9 +248,14 @@ static int calls_begin(struct run *run)
 {
 	struct series_part part;
 
-	while (rest_busy(run->s->rest) < AHEAD && walk_next(&run->walk, &part))
+	while (rest_busy(run->s->rest) < AHEAD) {
+		if (run->again.n > 0)
+			part = run->again.part[--run->again.n];
+		else if (!walk_next(&run->walk, &part))
+			return 0;
 		if (call_begin(run, &part) == -1)
 			return -1;
+	}
 	return 0;
 }
 
@@ -185,6 +266,8 @@ int series_run(struct series *s, struct fault *fault)
 	int result;
 
 	s->failed = 0;
+	s->have = &run.have;
+	s->again = &run.again;
 	walk_begin(&run.walk, s);
 	progress_begin(
 	    &run.progress, 2, "calls", walk_count(s), clock_mono_ms());
@@ -195,13 +278,16 @@ int series_run(struct series *s, struct fault *fault)
 		if (run.over)
 			result = -1;
 		progress_tick(&run.progress, clock_mono_ms());
-	} while (result == 0 && run.call != NULL);
+	} while (result == 0 && (run.call != NULL || run.again.n > 0));
 	while ((c = run.call) != NULL) {
 		rest_cancel(s->rest, &c->rest);
 		call_unlink(c);
 		free(c);
 	}
 	progress_end(&run.progress);
+	free(run.have.part);
+	free(run.again.part);
+	s->have = s->again = NULL;
 	if (result == -1 && fault != NULL)
 		*fault = run.fault;
 	return result;

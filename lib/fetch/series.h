@@ -23,10 +23,15 @@
 
 #define SERIES_QUERY_MAX 400
 
+struct series;
+
 /* What a call is for: [from, to) of an instrument, milliseconds. */
 struct series_part {
 	const struct target *target;
 	int64_t from, to;
+	/* Asked for before, so often: it was not there, the reply was no
+	 * use. */
+	int missed, refused;
 };
 
 /* How a series is asked for, and what becomes of a reply. */
@@ -38,9 +43,14 @@ struct series_kind {
 	void (*query)(void *arg, const struct series_part *part, char *out);
 	/* Emits the records of a reply; *known is how far they are known then:
 	 * part->to, or before it when rows may still come.  -1 with *fault:
-	 * EX_DATAERR (the reply is none), or as emit_flush(). */
+	 * EX_DATAERR (the reply is none), or as emit_flush().  It may say more
+	 * by series_have() and series_again(). */
 	int (*take)(void *arg, const struct series_part *part,
 	    struct json_span result, int64_t *known, struct fault *fault);
+	/* What is wanted of a target, if not all times alike: the first range
+	 * that has anything behind `at`; 1, or 0.  May be NULL. */
+	int (*wants)(void *arg, const struct target *target, int64_t at,
+	    int64_t *from, int64_t *to);
 	void *arg;
 };
 
@@ -51,14 +61,23 @@ struct series {
 	struct emit *emit;
 	struct resume *resume;
 	const struct targets *targets;
-	int64_t from, to;   /* milliseconds, to is not within */
-	size_t failed;      /* calls, of this run */
-	struct fault first; /* of them */
+	int64_t from, to;                 /* milliseconds, to is not within */
+	size_t failed;                    /* calls, of this run */
+	struct fault first;               /* of them */
+	struct series_list *have, *again; /* of series_run() */
 };
 
 /* Fetches what the state lacks of it.  0, also if calls failed (see failed); -1
  * with *fault: stopped (EX_TEMPFAIL), the output (EX_IOERR), the state, no
  * memory. */
 int series_run(struct series *s, struct fault *fault);
+
+/* For take(): [from, to) of the part is known, once it is flushed; and: is to
+ * be asked for once more, before what has not been asked for.  -1: no memory.
+ */
+int series_have(struct series *s, const struct series_part *part, int64_t from,
+    int64_t to, struct fault *fault);
+int series_again(
+    struct series *s, const struct series_part *part, struct fault *fault);
 
 #endif

@@ -2,10 +2,11 @@
 # https://docs.deribit.com/api-reference/market-data/public-get_tradingview_chart_data
 #
 # Input: {instrument_name, resolution, from, to, result}.  Kept are the candles
-# that begin within [from, to); either may be null.  The reply is columns, one
+# that begin within [from, to); either may be null.  mark_iv, if there is one, is
+# that of the candle that begins at mark_tick.  The reply is columns, one
 # array a member; those that we do not know become members as well.
 
-. as {$instrument_name, $resolution, $from, $to}
+. as {$instrument_name, $resolution, $from, $to, $mark_tick, $mark_iv}
 | .result
 | select(.status != "no_data")
 | (.ticks | if type == "array" then . else error("ticks is no array") end)
@@ -28,3 +29,5 @@
 | {$instrument_name, $resolution, $tick, open: $open[$i], high: $high[$i],
    low: $low[$i], close: $close[$i], volume: $volume[$i], cost: $cost[$i]}
 | reduce $others[] as $name (.; .[$name] = $columns[$name][$i])
+| if $mark_iv != null and $tick == $mark_tick then .mark_iv = $mark_iv
+  else . end

@@ -9,6 +9,7 @@
 
 #include "replay/history.h"
 #include "replay/methods.h"
+#include "replay/pages.h"
 #include "replay/text.h"
 
 #define CHART_ROWS_MAX 5001
@@ -149,14 +150,125 @@ int history_candle_text(
 	return buf_addc(out, '}');
 }
 
+/* The plan of faults, done to a page of candles as it is to one of trades
+ * (replay/pages.h). */
+struct chart_page {
+	struct candle row[CHART_ROWS_MAX];
+	size_t count;
+	struct window within; /* of the instrument's life */
+	const struct history *history;
+	size_t instrument;
+	int minutes;
+	int64_t now_ms;
+};
+
+static size_t few(struct rng *r, size_t n)
+{
+	size_t k = 1 + (size_t)rng_below(r, PAGES_EDGE);
+
+	return k < n ? k : n;
+}
+
+static void chart_drop_oldest(struct chart_page *p, size_t k)
+{
+	p->count -= k;
+	memmove(p->row, p->row + k, p->count * sizeof(p->row[0]));
+}
+
+/* Rows of the range are missing at one edge, and rows beyond it are there at
+ * the other. */
+static void chart_shift(struct chart_page *p, struct rng *r)
+{
+	int64_t length_ms = p->minutes * MINUTE_MS;
+	int64_t by_ms = (int64_t)few(r, p->count) * length_ms;
+	int64_t first_ms = p->row[0].tick_ms;
+	int64_t last_ms = p->row[p->count - 1].tick_ms;
+
+	if (first_ms - by_ms >= p->within.start_ms && rng_below(r, 2))
+		first_ms -= by_ms;
+	else if (last_ms + by_ms <= p->within.end_ms)
+		first_ms += by_ms;
+	else
+		return chart_drop_oldest(p, (size_t)(by_ms / length_ms));
+	history_candles(p->history, p->instrument, p->minutes, first_ms,
+	    p->now_ms, p->row, p->count);
+}
+
+static void chart_late(struct chart_page *p, struct rng *r)
+{
+	p->count -= few(r, p->count);
+}
+
+static void chart_short(struct chart_page *p, struct rng *r)
+{
+	size_t k = 1 + (size_t)rng_below(r, (int64_t)p->count);
+
+	if (rng_below(r, 2))
+		chart_drop_oldest(p, k);
+	else
+		p->count -= k;
+}
+
+static void chart_duplicate(struct chart_page *p, struct rng *r)
+{
+	size_t i = (size_t)rng_below(r, (int64_t)p->count);
+
+	/* In the place of the next one. */
+	if (i + 1 < p->count)
+		p->row[i + 1] = p->row[i];
+}
+
+static void chart_reorder(struct chart_page *p, struct rng *r)
+{
+	size_t i = (size_t)rng_below(r, (int64_t)p->count);
+	struct candle other = p->row[i];
+
+	if (i + 1 < p->count) {
+		p->row[i] = p->row[i + 1];
+		p->row[i + 1] = other;
+	}
+}
+
+static void chart_empty(struct chart_page *p, struct rng *r)
+{
+	(void)r;
+	p->count = 0;
+}
+
+static void chart_harm(struct rpc_call *c, struct chart_page *p)
+{
+	static const struct {
+		enum faults_kind kind;
+		void (*act)(struct chart_page *p, struct rng *r);
+	} acts[] = {
+	    {FAULTS_PAGE_SHIFT, chart_shift},
+	    {FAULTS_PAGE_LATE, chart_late},
+	    {FAULTS_PAGE_SHORT, chart_short},
+	    {FAULTS_PAGE_DUPLICATE, chart_duplicate},
+	    {FAULTS_PAGE_REORDER, chart_reorder},
+	    {FAULTS_PAGE_EMPTY, chart_empty},
+	};
+	struct faults *f = c->rpc->faults;
+
+	for (size_t i = 0; f != NULL && i < sizeof(acts) / sizeof(acts[0]);
+	     i++) {
+		struct faults_rule *r = faults_roll(f, acts[i].kind, "", 0);
+
+		if (r == NULL || p->count == 0)
+			continue;
+		acts[i].act(p, &r->rng);
+		faults_done(f, r, 0, "");
+	}
+}
+
 int method_chart(struct rpc_call *c)
 {
 	const struct history *h = c->rpc->market->history;
-	struct candle row[CHART_ROWS_MAX];
+	struct chart_page p = {.history = h, .now_ms = c->now_us / 1000};
 	struct window w;
 	size_t n;
 	int minutes = 1;
-	int64_t now_ms = c->now_us / 1000, last_ms;
+	int64_t last_ms;
 
 	if (instrument_param(c, &n) == -1 || window_params(c, &w) == -1 ||
 	    resolution_param(c, &minutes) == -1)
@@ -164,15 +276,21 @@ int method_chart(struct rpc_call *c)
 	w.count = 0;
 	if (h != NULL) {
 		last_ms = history_candles_end(h, n) - 1;
-		window_fit(&w,
-		    floor_to(history_candles_begin(h, n), minutes * MINUTE_MS),
-		    last_ms < now_ms ? last_ms : now_ms, minutes * MINUTE_MS,
-		    CHART_ROWS_MAX, c->rpc->cut_last);
+		p.within = (struct window){
+		    .start_ms = floor_to(
+			history_candles_begin(h, n), minutes * MINUTE_MS),
+		    .end_ms = last_ms < p.now_ms ? last_ms : p.now_ms};
+		window_fit(&w, p.within.start_ms, p.within.end_ms,
+		    minutes * MINUTE_MS, CHART_ROWS_MAX, c->rpc->cut_last);
 		history_candles(
-		    h, n, minutes, w.first_ms, now_ms, row, w.count);
+		    h, n, minutes, w.first_ms, p.now_ms, p.row, w.count);
 	}
-	c->rpc->rows = (long)w.count;
-	return chart_tell(c->result, c->rpc->market, n, row, w.count);
+	p.count = w.count;
+	p.instrument = n;
+	p.minutes = minutes;
+	chart_harm(c, &p);
+	c->rpc->rows = (long)p.count;
+	return chart_tell(c->result, c->rpc->market, n, p.row, p.count);
 }
 
 static int perpetual_param(struct rpc_call *c, size_t *n)

@@ -40,6 +40,7 @@ book delivery_price
 book implied_ask
 book implied_bid
 book stats_volume_notional
+candle mark_iv
 estimated_expiration_price left_ticks
 estimated_expiration_price total_ticks
 instrument base_currency_uuid
@@ -107,6 +108,8 @@ trades.option.ETH.agg2,trades.future.BTC.agg2"
 }
 
 start_replay --history 2 --history-trades 2000
+run deribit-ohlcv BTC-PERPETUAL
+cp "$tmp/out" "$tmp/records.ohlcv"
 run deribit-funding BTC-PERPETUAL
 cp "$tmp/out" "$tmp/records.funding"
 stop_replay

@@ -1,0 +1,57 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2154 # tmp, now: tap.sh, the caller
+# shellcheck disable=SC2034 # for the caller
+# deribit-ohlcv against deribit-replay with a past: after tap.sh and replay.sh.
+
+XDG_CACHE_HOME=$tmp/cache
+export XDG_CACHE_HOME
+unset DERIBIT_CACERT
+past='--synthetic 5 --history 90 --history-trades 20000
+    --now 2026-11-25T10:30:00Z'
+
+# exchange ARGUMENT...: whose clock begins at $now; rate: --rest-rate.
+exchange()
+{
+	stop_replay
+	[ ! -f "$tmp/requests" ] || mv "$tmp/requests" "$tmp/requests.before"
+	# shellcheck disable=SC2086 # words
+	start_replay $past --clock "$now" --rest-rate "${rate:-10}" \
+		--requests "$tmp/requests" "$@"
+}
+
+# truth RESOLUTION FROM TO INSTRUMENT...: what records say, sorted.
+truth()
+{
+	truth_resolution=$1
+	truth_from=$2
+	truth_to=$3
+	shift 3
+	for name; do
+		# shellcheck disable=SC2086 # words
+		deribit-replay $past --clock "${clock:-$now}" --dump \
+		    "candles:$name:$truth_resolution:$truth_from:$truth_to" |
+			sed "s/^{/$name $truth_resolution /"
+	done | LC_ALL=C sort
+}
+
+# rows FILE...: records as truth has them.
+rows()
+{
+	sed 's/.*"instrument_name":"\([^"]*\)","resolution":"\([^"]*\)",/\1 \2 /;
+s/,"mark_iv":[^,}]*//' "$@" | LC_ALL=C sort
+}
+
+# same WHAT: $tmp/got is $tmp/want, and that is something.
+same()
+{
+	[ -s "$tmp/want" ] && cmp -s "$tmp/want" "$tmp/got"
+	ok $? "$1: $(wc -l <"$tmp/want" | tr -d ' ') rows" || tap_comment \
+		"$(diff "$tmp/want" "$tmp/got" | head -n 5; cat "$tmp/err")"
+}
+
+ohlcv()
+{
+	timeout 200 deribit-ohlcv "$@" >"$tmp/out" 2>"$tmp/err"
+	status=$?
+	err=$(cat "$tmp/err")
+}
