@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "deribit/name.h"
 #include "deribit/rest-cli.h"
 #include "fetch/funding.h"
 #include "fetch/series.h"
@@ -119,35 +118,9 @@ static void signals_catch(void)
 
 static int config_check(struct config *c, char **words, struct fault *fault)
 {
-	struct name name;
-
 	if (targets_check(&c->query, words, fault) == -1)
 		return -1;
-	for (; *words != NULL; words++)
-		if (strchr(*words, '-') != NULL &&
-		    name_parse(*words, strlen(*words), &name) == 0 &&
-		    name.kind != NAME_PERPETUAL)
-			return fault_set(fault, EX_USAGE,
-			    "%s is no perpetual: only these have funding",
-			    *words);
 	return span_check(&c->span, c->follow, fault);
-}
-
-/* Lists change: with --follow they are looked up again for each pass. */
-static int targets_renew(struct work *w, struct fault *fault)
-{
-	struct targets fresh;
-
-	if (targets_find(w->rest, &w->config->query, w->words, &fresh, fault) ==
-	    0) {
-		targets_free(&w->targets);
-		w->targets = fresh;
-		return 0;
-	}
-	if (w->targets.n == 0 || stop)
-		return -1;
-	log_warn("the list is not renewed: %s", fault->text);
-	return 0;
 }
 
 static int pass(struct work *w, struct fault *fault)
@@ -155,7 +128,9 @@ static int pass(struct work *w, struct fault *fault)
 	struct series *s = &w->series;
 	int64_t now_ms;
 
-	if (targets_renew(w, fault) == -1)
+	/* Lists change: they are looked up again for each pass. */
+	if (targets_renew(
+		w->rest, &w->config->query, w->words, &w->targets, fault) == -1)
 		return -1;
 	/* What is later than now, by the exchange's clock, cannot be there. */
 	now_ms = rest_clock_ms(w->rest) + 1;
@@ -268,7 +243,8 @@ static int run(struct config *c, char **words, struct fault *fault)
 int main(int argc, char **argv)
 {
 	struct config config = {
-	    .query = {.kind = "perpetual"}, .interval_ms = 600000};
+	    .query = {.kind = "perpetual", .sole = "funding"},
+	    .interval_ms = 600000};
 	struct fault fault = {0};
 	int first;
 

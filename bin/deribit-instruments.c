@@ -48,6 +48,8 @@ static const struct cli_option options[] = {
 	AT(CLI_TEXT, query.settlement)},
     {0, "inactive", NULL, "also what is listed but over",
 	AT(CLI_FLAG, query.inactive)},
+    {0, "expired", NULL, "instead, what has expired of late",
+	AT(CLI_FLAG, query.expired)},
     {0, "no-cache", NULL, "ask the exchange, whatever is on disk",
 	AT(CLI_FLAG, query.no_cache)},
     REST_OPTIONS(struct config, rest), {0}};

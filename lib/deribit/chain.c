@@ -9,13 +9,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "deribit/currencies.h"
 #include "io/cache.h"
 #include "io/jq.h"
 #include "io/json.h"
 #include "maps/instruments.h"
 
 #define REPLY_MAX ((size_t)64 << 20)
-#define CACHE_AGE_US (INT64_C(3600) * 1000000)
+#define CACHE_AGE_MS INT64_C(3600000)
 
 /* A reply's result, from the disk or the exchange. */
 struct reply {
@@ -101,6 +102,9 @@ int chain_query_check(const struct chain_query *q, struct fault *fault)
 	if (q->top > 0 && is_spot(q))
 		return fault_set(fault, EX_USAGE,
 		    "spot pairs have no open interest to rank them by");
+	if (q->top > 0 && q->expired)
+		return fault_set(fault, EX_USAGE,
+		    "what has expired has no open interest to rank it by");
 	return 0;
 }
 
@@ -127,6 +131,7 @@ void chain_nothing(const struct chain_query *q, char *out, size_t size)
 	                   : is_spot(q)    ? "spot pair"
 	                                   : q->kind;
 	const char *hint = "; try --kind all";
+	const char *listed = q->expired ? "has expired of late" : "is listed";
 
 	upper(q->currency, base, sizeof(base));
 	chain_filter(q, filter, sizeof(filter));
@@ -138,10 +143,10 @@ void chain_nothing(const struct chain_query *q, char *out, size_t size)
 		hint = "; try --settlement USDC";
 	if (strcmp(filter, "any") == 0)
 		snprintf(
-		    out, size, "no %s of %s is listed%s", kind, base, hint);
+		    out, size, "no %s of %s %s%s", kind, base, listed, hint);
 	else
-		snprintf(out, size, "no %s of %s is listed under %s%s", kind,
-		    base, filter, hint);
+		snprintf(out, size, "no %s of %s %s under %s%s", kind, base,
+		    listed, filter, hint);
 }
 
 static void reply_init(struct reply *r)
@@ -157,21 +162,24 @@ static void reply_free(struct reply *r)
 	buf_free(&r->key);
 }
 
-/* kind: ours, or NULL for all. */
+/* kind: ours, or NULL for all; more: "", or parameters from an & on. */
 static int reply_fetch(struct work *w, const char *method, const char *currency,
-    const char *kind, struct reply *r)
+    const char *kind, const char *more, struct reply *r)
 {
+	int64_t age_ms = w->query->cache_age_ms;
 	char query[128];
 
-	snprintf(query, sizeof(query), "currency=%s%s%s", currency,
+	snprintf(query, sizeof(query), "currency=%s%s%s%s", currency,
 	    kind != NULL ? "&kind=" : "",
-	    kind != NULL ? chain_kind_filter(kind) : "");
+	    kind != NULL ? chain_kind_filter(kind) : "", more);
+	if (age_ms == 0)
+		age_ms = CACHE_AGE_MS;
 	buf_clear(&r->key);
 	if (buf_addf(&r->key, "%s/%s?%s", rest_base(w->rest), method, query) ==
 		-1 ||
 	    buf_str(&r->key) == NULL)
 		return fault_set(w->fault, EX_OSERR, "no memory");
-	if (!w->query->no_cache && cache_read(buf_str(&r->key), CACHE_AGE_US,
+	if (!w->query->no_cache && cache_read(buf_str(&r->key), age_ms * 1000,
 				       &r->text, &r->fetched_us)) {
 		log_debug("from the cache: %s", buf_str(&r->key));
 		return 0;
@@ -291,11 +299,11 @@ static int summary_load(struct work *w)
 
 	/* The method takes no "any", and spot pairs have no open interest. */
 	w->ranked = (w->query->top > 0 || w->query->summary) &&
-	            strcmp(w->filter, "any") != 0;
+	            strcmp(w->filter, "any") != 0 && !w->query->expired;
 	if (!w->ranked)
 		return 0;
-	if (reply_fetch(w, method, w->filter, w->query->kind, &w->summary) ==
-		-1 ||
+	if (reply_fetch(
+		w, method, w->filter, w->query->kind, "", &w->summary) == -1 ||
 	    rows_walk(w, method, &w->summary.text, summary_take) == -1)
 		return -1;
 	if (w->nrow > 1)
@@ -427,7 +435,7 @@ static int instruments_map(struct work *w)
 {
 	char base[CHAIN_CURRENCY_MAX + 3], kind[32] = "null";
 	const char *args[] = {"currency", base, "kind", kind, "inactive",
-	    w->query->inactive ? "true" : "false"};
+	    w->query->inactive || w->query->expired ? "true" : "false"};
 	int result;
 
 	snprintf(base, sizeof(base), "\"%s\"", w->base);
@@ -456,8 +464,8 @@ static int base_look(struct work *w, const char *currency, const char *kind)
 	int result = -1;
 
 	reply_init(&reply);
-	if (reply_fetch(w, "public/get_instruments", currency, kind, &reply) ==
-		0 &&
+	if (reply_fetch(
+		w, "public/get_instruments", currency, kind, "", &reply) == 0 &&
 	    rows_walk(w, "public/get_instruments", &reply.text, base_take) == 0)
 		result = 0;
 	if (result == 0)
@@ -481,8 +489,7 @@ static int base_check(struct work *w)
 		return -1;
 	if (w->base_seen)
 		return 0;
-	return fault_set(w->fault, EX_DATAERR, "%s knows no currency %s",
-	    rest_peer(w->rest), w->base);
+	return currencies_find(w->rest, w->base, w->fault) == 1 ? 0 : -1;
 }
 
 static int rank_compare(const void *a, const void *b)
@@ -500,11 +507,26 @@ static void chain_cut(struct chain *c, size_t n)
 		instrument_free(&c->instrument[--c->n]);
 }
 
+/* The list of instruments; what the exchange refuses may be a settlement
+ * currency that there is not. */
+static int list_fetch(struct work *w)
+{
+	struct fault why;
+
+	if (reply_fetch(w, "public/get_instruments", w->filter, w->query->kind,
+		w->query->expired ? "&expired=true" : "", &w->instruments) == 0)
+		return 0;
+	why = *w->fault;
+	if (why.exit_code == EX_DATAERR && w->query->settlement != NULL &&
+	    currencies_find(w->rest, w->filter, w->fault) == 1)
+		*w->fault = why;
+	return -1;
+}
+
 static int chain_work(struct work *w)
 {
-	if (reply_fetch(w, "public/get_instruments", w->filter, w->query->kind,
-		&w->instruments) == -1 ||
-	    summary_load(w) == -1 || instruments_map(w) == -1)
+	if (list_fetch(w) == -1 || summary_load(w) == -1 ||
+	    instruments_map(w) == -1)
 		return -1;
 	/* An empty list is no state of the exchange worth an hour. */
 	if (w->nmapped > 0)

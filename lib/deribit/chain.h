@@ -3,8 +3,8 @@
  * BTC and ETH mean the inverse market, others the USDC-settled one
  * (get_instruments filters by settlement currency), unless a settlement
  * currency is asked for.  Replies become records by maps/instruments.jq and are
- * cached on disk for an hour; what comes from the cache bears the received_at
- * of its fetch.
+ * cached on disk for an hour, or as the query says; what comes from the cache
+ * bears the received_at of its fetch.
  */
 #ifndef DERIBIT_CHAIN_H
 #define DERIBIT_CHAIN_H
@@ -31,6 +31,9 @@ struct chain_query {
 	/* open_interest and volume_usd are wanted even if top is 0. */
 	bool summary;
 	bool inactive; /* what is over as well, as long as it is listed */
+	bool expired;  /* only what has expired of late; instead of what is
+	                  listed */
+	int64_t cache_age_ms; /* what is on disk is no older; 0: an hour */
 };
 
 struct chain_instrument {
@@ -48,7 +51,8 @@ struct chain {
 };
 
 /* Fills *chain (the caller frees it with chain_free()).  0 instruments is no
- * error.  A fault of EX_DATAERR: the exchange knows no such currency. */
+ * error.  A fault of EX_USAGE: the exchange knows no such currency; the
+ * sentence has those that it knows. */
 int chain_fetch(struct rest *rest, const struct chain_query *query,
     struct chain *chain, struct fault *fault);
 void chain_free(struct chain *chain);

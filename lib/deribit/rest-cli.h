@@ -2,7 +2,8 @@
  * The options that all programs have in common that use REST, for their tables
  * of options: REST_OPTIONS(struct config, rest), where config has a member rest
  * that is a struct rest_options, set by rest_options_init() before.  The manual
- * pages describe them in the same words.
+ * pages describe them in the same words.  REST_OPTIONS_RATE: for one that sets
+ * another rate behind that.
  */
 #ifndef DERIBIT_REST_CLI_H
 #define DERIBIT_REST_CLI_H
@@ -15,7 +16,9 @@
 #define REST_TIME_MAX_MS 86400000
 
 /* clang-format off */
-#define REST_OPTIONS(config, rest) \
+#define REST_OPTIONS(config, rest) REST_OPTIONS_RATE(config, rest, "10")
+
+#define REST_OPTIONS_RATE(config, rest, usual) \
 	{0, "url", "URL", \
 	    "the REST API (default: DERIBIT_REST_URL, or\n" \
 	    "https://www.deribit.com/api/v2)", \
@@ -35,7 +38,7 @@
 	{0, "retry", "N", "tries after the first (default 5)", \
 	    .type = CLI_INTEGER, .at = offsetof(config, rest.retry), \
 	    .max = 1000}, \
-	{0, "rate", "N", "requests a second, at most (default 10)", \
+	{0, "rate", "N", "requests a second, at most (default " usual ")", \
 	    .type = CLI_INTEGER, .at = offsetof(config, rest.rate), \
 	    .min = 1, .max = 1000}, \
 	{0, "parallel", "N", "requests at a time, at most (default 8)", \

@@ -23,12 +23,17 @@
  * come: by then, and not before, it is certain that the exchange has counted
  * it, and ten requests that were held up on the way and arrive together with
  * ten later ones do not overdraw its bucket.
+ *
+ * A rate above REST_RATE is a bet on what the exchange allows this address.  If
+ * it is lost, REST_RATE counts, until so many calls have gone well.
  */
 
 /* The rate limits page has a bucket for get_instruments: a burst of 50 there,
  * of 5 and one every 10 s in the changelog of June 2025. */
 #define INSTRUMENTS_BURST 5
 #define INSTRUMENTS_INTERVAL_MS 10000
+
+#define SLOW_CALLS 500
 
 #define BACKOFF_BASE_MS 500
 #define BACKOFF_MAX_MS 30000
@@ -75,7 +80,8 @@ struct rest {
 	struct rest_options options;
 	struct http *http;
 	struct bucket bucket[BUCKETS];
-	struct list waiting, active;      /* active: those that have a place */
+	int64_t slow;                /* calls that REST_RATE still counts for */
+	struct list waiting, active; /* active: those that have a place */
 	int64_t offset_us[CLOCK_SAMPLES]; /* to our monotonic clock */
 	size_t offsets;                   /* ever taken */
 	char peer[300];
@@ -166,13 +172,19 @@ static void list_remove(struct list *l, struct rest_own *o)
 
 /* ---------------------------------------------------------------- buckets */
 
+/* A second's worth at once, as the exchange has it; what is spent stays so. */
+static void rate_set(struct rest *r, int64_t rate)
+{
+	struct ratelimit *l = &r->bucket[BUCKET_ALL].limit;
+
+	l->capacity = rate;
+	l->interval_ms = (1000 + rate - 1) / rate;
+}
+
 static void buckets_init(struct rest *r)
 {
-	int64_t rate = r->options.rate;
-
-	/* A second's worth at once, as the exchange has it. */
-	ratelimit_init(
-	    &r->bucket[BUCKET_ALL].limit, rate, (1000 + rate - 1) / rate);
+	ratelimit_init(&r->bucket[BUCKET_ALL].limit, 1, 1);
+	rate_set(r, r->options.rate);
 	r->bucket[BUCKET_INSTRUMENTS].method = "public/get_instruments";
 	ratelimit_init(&r->bucket[BUCKET_INSTRUMENTS].limit, INSTRUMENTS_BURST,
 	    INSTRUMENTS_INTERVAL_MS);
@@ -350,6 +362,17 @@ static void own_fail(struct rest_own *o, const struct fault *fault)
 	own_answer(o, none, fault);
 }
 
+/* Who is too fast is so with all calls. */
+static void slow_down(struct rest *r, int64_t due_ms)
+{
+	if (r->options.rate > REST_RATE) {
+		if (r->slow == 0)
+			rate_set(r, REST_RATE);
+		r->slow = SLOW_CALLS;
+	}
+	ratelimit_drain(&r->bucket[BUCKET_ALL].limit, due_ms);
+}
+
 /* Another try, after a wait with full jitter on top of what the peer asked. */
 static void own_again(
     struct rest_own *o, const struct reply_facts *facts, struct fault *fault)
@@ -371,9 +394,8 @@ static void own_again(
 	    wait_ms / 1000, wait_ms % 1000 / 100);
 	o->state = CALL_PAUSES;
 	o->due_ms = clock_mono_ms() + wait_ms;
-	/* Who is too fast is so with all calls. */
 	if (facts->too_fast)
-		ratelimit_drain(&r->bucket[BUCKET_ALL].limit, o->due_ms);
+		slow_down(r, o->due_ms);
 }
 
 static void on_done(
@@ -400,8 +422,11 @@ static void on_done(
 		own_again(o, &facts, &fault);
 	else if (verdict == REPLY_REFUSED)
 		own_fail(o, &fault);
-	else
+	else {
+		if (r->slow > 0 && --r->slow == 0)
+			rate_set(r, r->options.rate);
 		own_answer(o, facts.result, NULL);
+	}
 }
 
 int rest_submit(struct rest *r, struct rest_call *call, struct fault *fault)

@@ -7,9 +7,6 @@
 #include "base/log.h"
 #include "deribit/chain.h"
 #include "deribit/name.h"
-#include "io/json.h"
-
-#define REPLY_MAX ((size_t)4 << 20)
 
 /* A word that names a market by its pair, BTC_USDC, but no spot pair. */
 static bool is_market(
@@ -42,15 +39,27 @@ struct word {
 /* Strikes of linear options have a small d: XRP_USDC-25DEC26-1d25-C. */
 static int instrument_read(const char *text, struct word *w)
 {
-	size_t len = strlen(text);
+	size_t len = strlen(text), i;
 
 	if (len > NAME_MAX_LEN)
 		return -1;
-	memcpy(w->text, text, len + 1);
-	if (name_parse(w->text, len, &w->name) == 0)
-		return 0;
 	upper(text, w->text, sizeof(w->text));
+	for (i = 1; i + 1 < len; i++)
+		if (w->text[i] == 'D' &&
+		    isdigit((unsigned char)w->text[i - 1]) &&
+		    isdigit((unsigned char)w->text[i + 1]))
+			w->text[i] = 'd';
 	return name_parse(w->text, len, &w->name);
+}
+
+static int kind_check(
+    const struct targets_query *q, const struct word *w, struct fault *fault)
+{
+	if (!q->sole ||
+	    w->name.kind == (enum name_kind)name_kind_parse(q->kind))
+		return 0;
+	return fault_set(fault, EX_USAGE, "%s is no %s: only these have %s",
+	    w->text, q->kind, q->sole);
 }
 
 static int word_read(const struct targets_query *q, const char *text,
@@ -60,7 +69,9 @@ static int word_read(const struct targets_query *q, const char *text,
 	w->query = (struct chain_query){.kind = q->kind,
 	    .settlement = q->settlement,
 	    .no_cache = q->no_cache,
-	    .inactive = q->inactive};
+	    .inactive = q->inactive,
+	    .top = q->top,
+	    .cache_age_ms = q->cache_age_ms};
 	w->query.currency = text;
 	if (strpbrk(text, "-_") != NULL) {
 		if (instrument_read(text, w) == -1)
@@ -70,7 +81,7 @@ static int word_read(const struct targets_query *q, const char *text,
 			    text);
 		w->is_instrument = !is_market(q, text, &w->name);
 		if (w->is_instrument)
-			return 0;
+			return kind_check(q, w, fault);
 		if (w->name.base.len > CHAIN_CURRENCY_MAX ||
 		    w->name.quote.len > CHAIN_CURRENCY_MAX)
 			return fault_set(
@@ -162,58 +173,6 @@ static int chain_add(
 	return 0;
 }
 
-/* Appends ", WORD" for each currency of the exchange's list. */
-static int known_list(struct json_span rows, struct buf *out)
-{
-	struct json_span key;
-	struct json_value v;
-	struct json j;
-
-	json_init(&j, rows.p, rows.len);
-	if (json_array_begin(&j) == -1)
-		return -1;
-	while (json_array_next(&j) == 1) {
-		if (json_object_begin(&j) == -1)
-			return -1;
-		while (json_object_next(&j, &key) == 1) {
-			if (json_value(&j, &v) == -1)
-				return -1;
-			if (json_span_is(key, "currency") &&
-			    v.type == JSON_STRING &&
-			    buf_addf(out, "%s%.*s",
-				buf_used(out) > 0 ? ", " : "",
-				(int)json_inside(v.text).len,
-				json_inside(v.text).p) == -1)
-				return -1;
-		}
-	}
-	return buf_used(out) > 0 && buf_str(out) != NULL ? 0 : -1;
-}
-
-/* The sentence with the currencies that there are, as far as they can be
- * had. */
-static void unknown(struct rest *rest, const char *word, struct fault *fault)
-{
-	char currency[CHAIN_CURRENCY_MAX + 1];
-	struct buf reply, list;
-	struct fault none;
-	bool known;
-
-	upper(word, currency, sizeof(currency));
-	buf_init(&reply, REPLY_MAX);
-	buf_init(&list, 600);
-	known = rest_call(rest, "public/get_currencies", "", &reply, &none) ==
-	            0 &&
-	        known_list(
-		    (struct json_span){buf_head(&reply), buf_used(&reply)},
-		    &list) == 0;
-	fault_set(fault, EX_USAGE, "%s knows no currency %s%s%s",
-	    rest_peer(rest), currency, known ? "; it knows " : "",
-	    known ? buf_str(&list) : "");
-	buf_free(&reply);
-	buf_free(&list);
-}
-
 /* -1; 1: there were some. */
 static int market_add(struct rest *rest, const struct chain_query *query,
     struct targets *all, struct fault *fault)
@@ -221,11 +180,8 @@ static int market_add(struct rest *rest, const struct chain_query *query,
 	struct chain chain;
 	int result;
 
-	if (chain_fetch(rest, query, &chain, fault) == -1) {
-		if (fault->exit_code == EX_DATAERR)
-			unknown(rest, query->currency, fault);
+	if (chain_fetch(rest, query, &chain, fault) == -1)
 		return -1;
-	}
 	result = chain_add(all, &chain, fault);
 	if (result == 0)
 		result = chain.n > 0;
@@ -283,6 +239,26 @@ int targets_find(struct rest *rest, const struct targets_query *query,
 	if (result == -1)
 		targets_free(targets);
 	return result;
+}
+
+int targets_renew(struct rest *rest, const struct targets_query *query,
+    char *const *words, struct targets *targets, struct fault *fault)
+{
+	struct targets fresh;
+	struct fault why;
+
+	if (targets_find(rest, query, words, &fresh, &why) == 0) {
+		targets_free(targets);
+		*targets = fresh;
+		return 0;
+	}
+	if (targets->n > 0 && why.exit_code != EX_TEMPFAIL) {
+		log_warn("the list is not renewed: %s", why.text);
+		return 0;
+	}
+	if (fault != NULL)
+		*fault = why;
+	return -1;
 }
 
 void targets_free(struct targets *targets)

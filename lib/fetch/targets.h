@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/fault.h"
 #include "base/table.h"
@@ -19,7 +20,12 @@ struct targets_query {
 	const char *kind;       /* as struct chain_query; NULL: all */
 	const char *settlement; /* NULL: the usual one of each currency */
 	bool every_settlement;  /* or all: BTC and BTC_USDC alike */
+	/* What only instruments of the kind have ("funding"): others are
+	 * refused by name, too.  NULL: an instrument may be of any kind. */
+	const char *sole;
 	bool no_cache, inactive;
+	int64_t top;          /* 0: all; as struct chain_query */
+	int64_t cache_age_ms; /* likewise */
 };
 
 struct target {
@@ -44,6 +50,12 @@ int targets_check(
  * EX_USAGE (the exchange knows no such currency; the sentence has those that
  * it knows), or as chain_fetch(). */
 int targets_find(struct rest *rest, const struct targets_query *query,
+    char *const *words, struct targets *targets, struct fault *fault);
+
+/* Puts what is listed now in the place of *targets, for one who looks again and
+ * again; if that is not to be had, what there is stays, with a warning.  -1: as
+ * targets_find(), if there is nothing yet, or stopped. */
+int targets_renew(struct rest *rest, const struct targets_query *query,
     char *const *words, struct targets *targets, struct fault *fault);
 void targets_free(struct targets *targets);
 

@@ -69,15 +69,15 @@ int instrument_param(struct rpc_call *c, size_t *instrument)
 
 /* Settlement currencies that have instruments here, and real base currencies
  * that answer an empty list because theirs are under USDC. */
+static const char *const currencies[] = {"BTC", "ETH", "USDC", "USDT", "EURR",
+    "SOL", "XRP", "AVAX", "TRX", "HYPE", "PAXG", "STETH"};
+
 static bool is_currency(const char *name, bool any_too)
 {
-	static const char *const known[] = {"BTC", "ETH", "USDC", "USDT",
-	    "EURR", "SOL", "XRP", "AVAX", "TRX", "HYPE", "PAXG", "STETH"};
-
 	if (strcmp(name, "any") == 0)
 		return any_too;
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (strcmp(name, known[i]) == 0)
+	for (size_t i = 0; i < sizeof(currencies) / sizeof(currencies[0]); i++)
+		if (strcmp(name, currencies[i]) == 0)
 			return true;
 	return false;
 }
@@ -209,6 +209,19 @@ static int ticker(struct rpc_call *c)
 		return -1;
 	r = rng_for(m->seed, n);
 	return text_ticker(c->result, m, n, c->now_us / 1000, &r);
+}
+
+static int get_currencies(struct rpc_call *c)
+{
+	size_t n = sizeof(currencies) / sizeof(currencies[0]);
+
+	buf_addc(c->result, '[');
+	for (size_t i = 0; i < n; i++)
+		buf_addf(c->result,
+		    "%s{\"currency\":\"%s\",\"currency_long\":\"%s\","
+		    "\"decimals\":6,\"withdrawal_fee\":0.0}",
+		    i > 0 ? "," : "", currencies[i], currencies[i]);
+	return buf_addc(c->result, ']');
 }
 
 static int get_time(struct rpc_call *c)
@@ -436,6 +449,7 @@ static const struct rpc_method methods[] = {
     {"public/auth", false, false, auth_call},
     {"public/hello", true, false, hello},
     {"public/test", false, false, test},
+    {"public/get_currencies", false, false, get_currencies},
     {"public/get_time", false, false, get_time},
     {"public/status", false, false, status},
     {"public/get_instruments", false, false, get_instruments},

@@ -65,4 +65,26 @@ printf '{"result":%s}' \
     >"$tmp/xrp.json"
 through USDC "$tmp/xrp.json" XRP 'openbb, XRP'
 
+# The book summary gives two members of a record; the rest is the instrument.
+start_peer
+{
+	printf '['
+	tr -d "\n" <"$recorded/openbb/instrument_btc_perpetual.json"
+	printf ']'
+} >"$tmp/perpetual"
+result "get_instruments?currency=BTC&kind=future" <"$tmp/perpetual"
+result "get_book_summary_by_currency?currency=BTC&kind=future" \
+	<"$recorded/openbb/book_summary_instrument.json"
+timeout 120 deribit-instruments --kind perpetual --no-cache BTC >"$tmp/out"
+members "$tmp/perpetual" >"$tmp/want"
+members "$tmp/out" >"$tmp/got"
+[ -s "$tmp/want" ] && cmp -s "$tmp/want" "$tmp/got"
+ok $? "openbb, a perpetual: numbers as they were sent"
+for member in open_interest volume_usd; do
+	is "$(grep -oE "\"$member\":[-+0-9.eE]*" "$tmp/out")" \
+		"$(grep -oE "\"$member\": *[-+0-9.eE]*" \
+			"$recorded/openbb/book_summary_instrument.json" |
+			tr -d " ")" "openbb, book summary: $member"
+done
+
 done_testing

@@ -40,7 +40,7 @@ cmp -s "$tmp/want" "$tmp/got"
 ok $? '--top 30: as sort(1) ranks them'
 
 run deribit-instruments NOSUCH
-is "$status" 65 'an unknown currency'
+is "$status" 64 'an unknown currency'
 
 # --- TLS
 
@@ -83,5 +83,52 @@ run deribit-instruments ETH --no-cache --retry 3 \
 is "$status" 69 'a host that the certificate does not name'
 like "$(cat "$tmp/err")" 'error: 127.0.0.9:[0-9]+: .*(name|match)' \
     'said, and not asked again'
+
+
+# --- kinds, and what has expired
+
+stop_replay
+start_replay --synthetic 5 --history 30 --history-trades 1000 --rate 0 \
+    --rest-rate 0 --now 2026-11-25T10:30:00Z --clock 2026-11-25T10:30:00Z
+
+# asked PARAMETERS BASE: the names of the exchange's rows.
+asked()
+{
+	curl -s --cacert "$DERIBIT_CACERT" \
+	    "$DERIBIT_REST_URL/public/get_instruments?$1" |
+	    jq -r --arg base "$2" '.result[] |
+	        select(.base_currency == $base) | .instrument_name' | sort
+}
+
+# lists PARAMETERS BASE ARGUMENT...: the same.
+lists()
+{
+	asked "$1" "$2" >"$tmp/want"
+	base=$2
+	shift 2
+	run deribit-instruments "$@" "$base"
+	field instrument_name | sort >"$tmp/got"
+	[ -s "$tmp/want" ] && cmp -s "$tmp/want" "$tmp/got"
+	ok $? "$* $base: all $(wc -l <"$tmp/want" | tr -d ' ')"
+}
+
+lists 'currency=BTC' BTC --kind all
+for kind in option future perpetual option_combo future_combo; do
+	run deribit-instruments --kind "$kind" BTC
+	cat "$tmp/out" >>"$tmp/kinds"
+	is "$status $(field kind | sort -u)" "0 $kind" "--kind $kind"
+done
+is "$(sed 's/.*"instrument_name":"\([^"]*\).*/\1/' "$tmp/kinds" | sort |
+    cmp - "$tmp/want" 2>&1)" '' 'each has one of these kinds'
+lists 'currency=any&kind=spot' BTC --kind spot
+lists 'currency=USDC' BTC --kind all --settlement usdc
+lists 'currency=USDC' XRP --kind all
+like "$(cat "$tmp/got")" '^XRP_USDC-.*-[0-9]+d[0-9]+-[CP]$' \
+    'strikes with a d'
+lists 'currency=BTC&expired=true' BTC --kind all --expired
+lists 'currency=BTC&kind=option&expired=true' BTC --expired
+is "$(field state | grep -c open)" 0 'none of these is open'
+unlike "$(cat "$tmp/out")" open_interest 'or has open interest'
+lists 'currency=USDC&kind=option&expired=true' SOL --expired
 
 done_testing

@@ -163,14 +163,58 @@ list PEPE
 is "$status" 0 'the base of a perpetual is a currency too'
 like "$err" 'no option of PEPE is listed under USDC' 'and said to be one'
 echo "$bad_currency" | reply "$rows=NOSUCH&kind=option" 400 application/json
+echo '[{"currency":"BTC","decimals":4},{"coin_type":"x"},{"currency":"SOL"}]' |
+    result get_currencies
+list nosuch
+is "$status: $out" '64: ' 'an unknown currency: 64'
+like "$err" 'knows no currency NOSUCH; it knows BTC, SOL$' \
+    'named, and those that are known'
+awk 'BEGIN { printf "["; for (i = 0; i < 300; i++)
+    printf "%s{\"currency\":\"C%d\"}", i ? "," : "", i; print "]" }' |
+    result get_currencies
 list NOSUCH
-is "$status" 65 'an unknown currency: 65'
-like "$err" 'knows no currency NOSUCH' 'named'
+like "$err" 'it knows C0, C1, .*, C100, [C0-9, ]*, \.\.\.$' 'as many as fit'
+echo '{"a":1}' | result get_currencies
+list NOSUCH
+is "$status" 64 'unknown, and no list of those that are known'
+like "$err" 'knows no currency NOSUCH$' 'said all the same'
+echo '[{"currency":"NOSUCH"}]' | result get_currencies
+list NOSUCH
+is "$status" 0 'what is on that list is no error'
+like "$err" 'no option of NOSUCH is listed' 'but has nothing'
+echo "$bad_currency" | reply "$rows=NOSUCH&kind=option" 400 application/json
+list BTC --settlement nosuch
+is "$status: $out" '65: ' 'a settlement currency that is refused: 65'
+echo '[{"currency":"BTC"}]' | result get_currencies
+list BTC --settlement nosuch
+is "$status: $out" '64: ' 'one that there is not: 64'
+like "$err" 'knows no currency NOSUCH; it knows BTC$' 'named'
+
+# --- what has expired
+
+{
+	printf '['
+	eth_row option ETH-20NOV26-4000-C archivized '"is_active":false'
+	printf ,
+	eth_row option ETH-21NOV26-4000-C delivered '"strike":4.0e3'
+	printf ']'
+} | result "$rows=ETH&kind=option&expired=true"
+list ETH --expired
+is "$status $(names)" '0 ETH-20NOV26-4000-C ETH-21NOV26-4000-C ' '--expired'
+unlike "$out" open_interest 'without open interest'
+is "$(grep -c 'book_summary.*ETH' "$peer/requests")" 1 'which nobody asked for'
+list ETH
+is "$(names | wc -w)" 4 'what is listed is another list'
+echo '[]' | result "$rows=ETH&kind=future&expired=true"
+list ETH --expired --kind future
+like "$status $err" '0 .*no future of ETH has expired of late under ETH' \
+    'nothing has: said'
 
 # --- words
 
 for words in '' 'BTC_USDC' 'BTC --kind bond' 'BTC --top 0' 'BTC --top 5x' \
-    'BTC --kind spot --top 5' 'BTC --settlement US-D' 'BTC --retry -1' \
+    'BTC --kind spot --top 5' 'BTC --expired --top 5' \
+    'BTC --settlement US-D' 'BTC --retry -1' \
     'BTC --max-time 0' 'BTC --url nonsense' 'BTC --url ftp://localhost/' \
     'BTC --url http://192.0.2.1/api/v2' 'BTC --nosuch'; do
 	# shellcheck disable=SC2086 # words

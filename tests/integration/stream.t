@@ -113,7 +113,7 @@ is "$status" 69 'none confirmed: 69'
 like "$(cat "$tmp/err")" 'took none of the 2 channels: quote.BTC-1JAN20, ' \
 	'and a sentence'
 run deribit-ws-stream NOSUCH
-is "$status" 65 'no such currency: 65'
+is "$status" 64 'no such currency: 64'
 run deribit-ws-stream
 is "$status" 64 'no currency: 64'
 run deribit-ws-stream --channels nosuch ETH

@@ -52,6 +52,20 @@ static void checks(void)
 	}
 }
 
+static void sole(void)
+{
+	char word[] = "btc-25dec26", *one[] = {word, NULL};
+	struct targets_query q = {.kind = "perpetual", .sole = "funding"};
+	struct fault fault = {0};
+
+	is_int(targets_check(&q, one, &fault), -1, "a future for a perpetual");
+	is_str(fault.text,
+	    "BTC-25DEC26 is no perpetual: only these have funding",
+	    "is refused");
+	q.sole = NULL;
+	is_int(targets_check(&q, one, &fault), 0, "where any will do: taken");
+}
+
 static void is_target(const struct target *t, const char *name,
     const char *kind, const char *currency)
 {
@@ -63,7 +77,7 @@ static void is_target(const struct target *t, const char *name,
 static void by_name(void)
 {
 	char word[][40] = {"BTC-PERPETUAL", "sol_usdc-perpetual", "BTC_USDC",
-	    "XRP_USDC-25DEC20-1d325-C", "BTC-PERPETUAL"};
+	    "xrp_usdc-3dec20-1D325-c", "BTC-PERPETUAL"};
 	char *names[] = {word[0], word[1], word[2], word[3], word[4], NULL};
 	struct targets_query q = {0};
 	struct rest_options o;
@@ -81,7 +95,7 @@ static void by_name(void)
 	is_target(&t.target[0], "BTC-PERPETUAL", "perpetual", "BTC");
 	is_target(&t.target[1], "SOL_USDC-PERPETUAL", "perpetual", "SOL");
 	is_target(&t.target[2], "BTC_USDC", "spot", "BTC");
-	is_target(&t.target[3], "XRP_USDC-25DEC20-1d325-C", "option", "XRP");
+	is_target(&t.target[3], "XRP_USDC-3DEC20-1d325-C", "option", "XRP");
 	targets_free(&t);
 	strcpy(word[0], "BTC");
 	q.no_cache = true;
@@ -97,6 +111,7 @@ int main(void)
 	log_open("test-targets");
 	log_level_set(LOG_LEVEL_ERROR);
 	checks();
+	sole();
 	by_name();
 	return done_testing();
 }
