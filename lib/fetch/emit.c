@@ -45,7 +45,7 @@ void emit_head(struct emit_head *h, const char *type, const char *instrument)
 	h->len = (size_t)n;
 }
 
-static int64_t stamp(struct emit *e)
+int64_t emit_stamp(struct emit *e)
 {
 	int64_t now_us = clock_wall_us();
 
@@ -90,7 +90,7 @@ static int record_add(void *arg, const char *json, size_t len)
 		return fault_set(
 		    m->fault, EX_SOFTWARE, "a map gave what is no object");
 	if (buf_add(out, m->h->text, m->h->len) == -1 ||
-	    buf_addf(out, ",\"received_at\":%" PRId64 "%s", stamp(m->e),
+	    buf_addf(out, ",\"received_at\":%" PRId64 "%s", emit_stamp(m->e),
 		json[1] == '}' ? "" : ",") == -1 ||
 	    buf_add(out, json + 1, len - 1) == -1 ||
 	    buf_addc(out, '\n') == -1) {

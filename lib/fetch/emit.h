@@ -56,6 +56,10 @@ int emit_record(struct emit *e, const struct emit_head *h, const char *json,
 int emit_rows(struct emit *e, const struct emit_head *h, struct jq_map *map,
     const char *members, struct json_span array, struct fault *fault);
 
+/* A received_at that is later than all before it: for who adds a line to out by
+ * hand (and then counts it among the records). */
+int64_t emit_stamp(struct emit *e);
+
 /* Writes what is collected.  -1 with *fault (EX_IOERR); closed is set when the
  * reader went away: then main lets SIGPIPE end the program. */
 int emit_flush(struct emit *e, struct fault *fault);

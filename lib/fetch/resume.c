@@ -175,6 +175,27 @@ int resume_add(struct resume *r, const char *instrument, const char *what,
 	return 0;
 }
 
+int resume_each(const struct resume *r, const char *what,
+    int (*each)(void *arg, const char *instrument, int64_t from, int64_t to),
+    void *arg)
+{
+	char name[WORD_MAX + 1];
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct parts *p = r->all[i];
+
+		if (strcmp(p->key + p->name_len + 1, what) != 0)
+			continue;
+		memcpy(name, p->key, p->name_len);
+		name[p->name_len] = '\0';
+		for (size_t k = 0; k < p->n; k++)
+			if (each(arg, name, p->part[k].from, p->part[k].to) ==
+			    -1)
+				return -1;
+	}
+	return 0;
+}
+
 bool resume_goes_on(const struct resume *r)
 {
 	return r->goes_on;

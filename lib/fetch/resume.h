@@ -44,6 +44,13 @@ int resume_lacks(const struct resume *r, const char *instrument,
 int resume_add(struct resume *r, const char *instrument, const char *what,
     int64_t from, int64_t to, struct fault *fault);
 
+/* Calls each() for every part with this word, in the order in which the
+ * instruments came; nothing may be added meanwhile.  -1 as soon as each() says
+ * so. */
+int resume_each(const struct resume *r, const char *what,
+    int (*each)(void *arg, const char *instrument, int64_t from, int64_t to),
+    void *arg);
+
 /* Writes the file if a part was added since.  -1 with *fault. */
 int resume_save(struct resume *r, struct fault *fault);
 

@@ -108,6 +108,26 @@ int targets_check(
 	return 0;
 }
 
+int targets_word(const struct targets_query *query, const char *text,
+    struct targets_word *word, struct fault *fault)
+{
+	struct word w;
+	const char *settlement;
+
+	memset(word, 0, sizeof(*word));
+	if (word_read(query, text, &w, fault) == -1)
+		return -1;
+	word->is_instrument = w.is_instrument;
+	if (w.is_instrument) {
+		memcpy(word->name, w.text, sizeof(word->name));
+		return 0;
+	}
+	upper(w.query.currency, word->currency, sizeof(word->currency));
+	settlement = w.query.settlement != NULL ? w.query.settlement : "";
+	upper(settlement, word->settlement, sizeof(word->settlement));
+	return 0;
+}
+
 static void target_free(struct target *t)
 {
 	free(t->name);

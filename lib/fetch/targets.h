@@ -14,6 +14,8 @@
 
 #include "base/fault.h"
 #include "base/table.h"
+#include "deribit/chain.h"
+#include "deribit/name.h"
 #include "deribit/rest.h"
 
 struct targets_query {
@@ -58,5 +60,17 @@ int targets_find(struct rest *rest, const struct targets_query *query,
 int targets_renew(struct rest *rest, const struct targets_query *query,
     char *const *words, struct targets *targets, struct fault *fault);
 void targets_free(struct targets *targets);
+
+/* A word taken apart. */
+struct targets_word {
+	bool is_instrument;
+	char name[NAME_MAX_LEN + 1];             /* of the instrument */
+	char currency[CHAIN_CURRENCY_MAX + 1];   /* else: base, upper case */
+	char settlement[CHAIN_CURRENCY_MAX + 1]; /* "": none was said */
+};
+
+/* -1 with *fault (EX_USAGE), as targets_check(). */
+int targets_word(const struct targets_query *query, const char *text,
+    struct targets_word *word, struct fault *fault);
 
 #endif

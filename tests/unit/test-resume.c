@@ -47,6 +47,37 @@ static void lacks(const struct resume *r, const char *what, int64_t from,
 	    what, from, to, begin, end);
 }
 
+static int part_list(
+    void *arg, const char *instrument, int64_t from, int64_t to)
+{
+	char *out = arg;
+	size_t len = strlen(out);
+
+	snprintf(out + len, 200 - len, "%s %" PRId64 " %" PRId64 ";",
+	    instrument, from, to);
+	return from == 90 ? -1 : 0;
+}
+
+static void each(void)
+{
+	struct resume *r = resume_open(NULL, "test", &fault);
+	char text[200] = "";
+
+	resume_add(r, "B", "wanted", 30, 40, &fault);
+	resume_add(r, "A", "trades", 1, 2, &fault);
+	resume_add(r, "A", "wanted", 5, 6, &fault);
+	resume_add(r, "B", "wanted", 10, 20, &fault);
+	is_int(resume_each(r, "wanted", part_list, text), 0, "each part");
+	is_str(text, "B 10 20;B 30 40;A 5 6;",
+	    "of this word, the instruments as they came");
+	resume_add(r, "B", "wanted", 90, 91, &fault);
+	text[0] = '\0';
+	is_int(
+	    resume_each(r, "wanted", part_list, text), -1, "until it says so");
+	is_str(text, "B 10 20;B 30 40;B 90 91;", "and no other");
+	resume_close(r);
+}
+
 static void goes_on(void)
 {
 	char text[2000];
@@ -192,6 +223,7 @@ int main(void)
 	if (mkdtemp(dir) == NULL)
 		return 1;
 	snprintf(path, sizeof(path), "%s/state", dir);
+	each();
 	goes_on();
 	one_process();
 	refused();

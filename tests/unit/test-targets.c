@@ -106,6 +106,33 @@ static void by_name(void)
 	rest_free(rest);
 }
 
+static void taken_apart(void)
+{
+	struct targets_query q = {0};
+	struct targets_word w;
+	struct fault fault = {0};
+
+	ok(targets_word(&q, "btc-perpetual", &w, &fault) == 0 &&
+		w.is_instrument && strcmp(w.name, "BTC-PERPETUAL") == 0,
+	    "an instrument, as the exchange writes it");
+	ok(targets_word(&q, "sol", &w, &fault) == 0 && !w.is_instrument &&
+		strcmp(w.currency, "SOL") == 0 && w.settlement[0] == '\0',
+	    "a currency");
+	q.settlement = "usdc";
+	ok(targets_word(&q, "btc", &w, &fault) == 0 &&
+		strcmp(w.settlement, "USDC") == 0,
+	    "and what it is settled in");
+	q.settlement = NULL;
+	q.kind = "option";
+	ok(targets_word(&q, "BTC_USDC", &w, &fault) == 0 && !w.is_instrument &&
+		strcmp(w.currency, "BTC") == 0 &&
+		strcmp(w.settlement, "USDC") == 0,
+	    "a market by its pair");
+	ok(targets_word(&q, "x-y", &w, &fault) == -1 &&
+		fault.exit_code == EX_USAGE,
+	    "neither");
+}
+
 int main(void)
 {
 	log_open("test-targets");
@@ -113,5 +140,6 @@ int main(void)
 	checks();
 	sole();
 	by_name();
+	taken_apart();
 	return done_testing();
 }
