@@ -1,10 +1,7 @@
 /* deribit-funding: the hourly funding of perpetuals, as `funding` records. */
 #include <curl/curl.h>
-#include <inttypes.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -15,7 +12,7 @@
 #include "fetch/span.h"
 #include "fetch/targets.h"
 #include "io/cli.h"
-#include "io/loop.h"
+#include "io/stop.h"
 
 #define DAY_MS 86400000
 #define TURN_MS 1000
@@ -43,8 +40,6 @@ struct work {
 	struct targets targets;
 	struct series series;
 };
-
-static volatile sig_atomic_t stop;
 
 static int take_since(void *config, const char *value, struct fault *fault)
 {
@@ -95,26 +90,6 @@ static const struct cli cli = {
 	     "INSTRUMENT a perpetual\n(BTC-PERPETUAL, SOL_USDC-PERPETUAL).\n",
     .versions = versions,
 };
-
-static void on_signal(int sig)
-{
-	if (loop_signal_again())
-		_exit(128 + sig);
-	stop = 1;
-}
-
-/* The first one stops us between two replies, a second one ends us at once.  A
- * write goes on: no line is cut. */
-static void signals_catch(void)
-{
-	struct sigaction sa = {
-	    .sa_handler = on_signal, .sa_flags = (int)SA_RESTART};
-
-	sigfillset(&sa.sa_mask);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGINT, &sa, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
 
 static int config_check(struct config *c, char **words, struct fault *fault)
 {
@@ -176,20 +151,16 @@ static int passes(struct work *w, struct fault *fault)
 /* A stop is how --follow ends; else the work is not done. */
 static int stopped(const struct work *w, struct fault *fault)
 {
-	if (fault->exit_code != EX_TEMPFAIL || !stop)
+	if (fault->exit_code != EX_TEMPFAIL || !stop_asked)
 		return -1;
 	if (w->config->follow)
 		return 0;
-	return fault_set(fault, EX_TEMPFAIL, "stopped; %s",
-	    w->config->state != NULL
-		? "the same command goes on where it ended"
-		: "with --state the next run would go on from here");
+	return resume_stopped(w->config->state, fault);
 }
 
 static int work_begin(struct work *w, struct fault *fault)
 {
 	struct config *c = w->config;
-	struct buf now;
 	int result;
 
 	w->resume = resume_open(c->state, cli.tool, fault);
@@ -201,10 +172,7 @@ static int work_begin(struct work *w, struct fault *fault)
 		return -1;
 	if (resume_goes_on(w->resume))
 		log_info("goes on with what %s has", c->state);
-	/* For the exchange's clock, and to see that it is there. */
-	buf_init(&now, 100);
-	result = rest_call(w->rest, "public/get_time", "", &now, fault);
-	buf_free(&now);
+	result = rest_clock_ask(w->rest, fault);
 	span_settle(&c->span, w->rest);
 	w->series = (struct series){.kind = &w->kind,
 	    .rest = w->rest,
@@ -228,10 +196,8 @@ static int run(struct config *c, char **words, struct fault *fault)
 		result = passes(&w, fault);
 	if (result == -1)
 		result = stopped(&w, fault);
-	if (w.emit.closed) {
-		signal(SIGPIPE, SIG_DFL);
-		raise(SIGPIPE);
-	}
+	if (w.emit.closed)
+		stop_by_pipe();
 	targets_free(&w.targets);
 	funding_free(&w.funding);
 	rest_free(w.rest);
@@ -248,10 +214,10 @@ int main(int argc, char **argv)
 	struct fault fault = {0};
 	int first;
 
-	rest_options_init(&config.rest, &stop);
+	rest_options_init(&config.rest, &stop_asked);
 	take_since(&config, "-48h", &fault);
 	log_open(cli.tool);
-	signals_catch();
+	stop_catch();
 	first = cli_parse(&cli, argc, argv, &config, &fault);
 	config.query.every_settlement = config.query.settlement == NULL;
 	if (first == -1 || run(&config, argv + first, &fault) == -1)

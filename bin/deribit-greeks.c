@@ -1,10 +1,7 @@
 /* deribit-greeks: snapshots of option chains, as `ticker` records. */
 #include <curl/curl.h>
-#include <inttypes.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -13,7 +10,7 @@
 #include "fetch/greeks.h"
 #include "fetch/targets.h"
 #include "io/cli.h"
-#include "io/loop.h"
+#include "io/stop.h"
 
 #define DAY_MS 86400000
 #define TURN_MS 1000
@@ -43,8 +40,6 @@ struct work {
 	struct greeks greeks;
 	struct targets targets;
 };
-
-static volatile sig_atomic_t stop;
 
 static const struct cli_option options[] = {
     {'f', "follow", "TIME",
@@ -79,38 +74,6 @@ static const struct cli cli = {
 	     "(BTC_USDC); an\nINSTRUMENT an option (BTC-25DEC26-100000-C).\n",
     .versions = versions,
 };
-
-static void on_signal(int sig)
-{
-	if (loop_signal_again())
-		_exit(128 + sig);
-	stop = 1;
-}
-
-/* The first one stops us between two replies, a second one ends us at once.  A
- * write goes on: no line is cut. */
-static void signals_catch(void)
-{
-	struct sigaction sa = {
-	    .sa_handler = on_signal, .sa_flags = (int)SA_RESTART};
-
-	sigfillset(&sa.sa_mask);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGINT, &sa, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
-
-/* For the exchange's clock, and to see that it is there. */
-static int clock_ask(struct work *w, struct fault *fault)
-{
-	struct buf now;
-	int result;
-
-	buf_init(&now, 100);
-	result = rest_call(w->rest, "public/get_time", "", &now, fault);
-	buf_free(&now);
-	return result;
-}
 
 /* One snapshot; at_ms 0: of the moment when the list is there. */
 static int snapshot(struct work *w, int64_t at_ms, struct fault *fault)
@@ -162,7 +125,8 @@ static int wait_for_due(struct work *w, int64_t due_ms, struct fault *fault)
 	if (w->config->follow_ms >= LEAD_FROM_MS) {
 		if (wait_until(w, due_ms - LEAD_MS, fault) == -1)
 			return -1;
-		for (i = 0; i < LEAD_ASKS && clock_ask(w, fault) == 0; i++)
+		for (i = 0;
+		     i < LEAD_ASKS && rest_clock_ask(w->rest, fault) == 0; i++)
 			;
 	}
 	return wait_until(w, due_ms, fault);
@@ -195,13 +159,13 @@ static int work_do(struct work *w, struct fault *fault)
 	w->rest = rest_new(&w->config->rest, fault);
 	if (w->rest == NULL ||
 	    greeks_init(&w->greeks, w->rest, &w->emit, fault) == -1 ||
-	    clock_ask(w, fault) == -1)
+	    rest_clock_ask(w->rest, fault) == -1)
 		return -1;
 	if (w->config->follow_ms == 0)
 		return snapshot(w, 0, fault);
 	/* A signal is how it ends. */
 	if (follow(w, fault) == -1 &&
-	    !(fault->exit_code == EX_TEMPFAIL && stop))
+	    !(fault->exit_code == EX_TEMPFAIL && stop_asked))
 		return -1;
 	return 0;
 }
@@ -215,10 +179,8 @@ static int run(struct config *c, char **words, struct fault *fault)
 		return -1;
 	emit_init(&w.emit, STDOUT_FILENO);
 	result = work_do(&w, fault);
-	if (w.emit.closed) {
-		signal(SIGPIPE, SIG_DFL);
-		raise(SIGPIPE);
-	}
+	if (w.emit.closed)
+		stop_by_pipe();
 	targets_free(&w.targets);
 	greeks_free(&w.greeks);
 	rest_free(w.rest);
@@ -234,10 +196,10 @@ int main(int argc, char **argv)
 	struct fault fault;
 	int first;
 
-	rest_options_init(&config.rest, &stop);
+	rest_options_init(&config.rest, &stop_asked);
 	config.rest.rate = RATE;
 	log_open(cli.tool);
-	signals_catch();
+	stop_catch();
 	first = cli_parse(&cli, argc, argv, &config, &fault);
 	if (first == -1 || run(&config, argv + first, &fault) == -1)
 		return cli_fail(&fault);

@@ -1,18 +1,16 @@
 /* deribit-instruments: what Deribit lists, as `instrument` records. */
 #include <curl/curl.h>
 #include <errno.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "deribit/chain.h"
 #include "deribit/rest-cli.h"
 #include "io/cli.h"
-#include "io/loop.h"
+#include "io/stop.h"
 
 #define AT(kind_of, member) \
 	.type = (kind_of), .at = offsetof(struct config, member)
@@ -21,8 +19,6 @@ struct config {
 	struct rest_options rest;
 	struct chain_query query;
 };
-
-static volatile sig_atomic_t stop;
 
 static int take_kind(void *config, const char *value, struct fault *fault)
 {
@@ -72,32 +68,10 @@ static const struct cli cli = {
     .versions = versions,
 };
 
-static void on_signal(int sig)
-{
-	if (loop_signal_again())
-		_exit(128 + sig);
-	stop = 1;
-}
-
-/* The first one stops us between two polls, a second one ends us at once.  A
- * write goes on: no line is cut. */
-static void signals_catch(void)
-{
-	struct sigaction sa = {
-	    .sa_handler = on_signal, .sa_flags = (int)SA_RESTART};
-
-	sigfillset(&sa.sa_mask);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGINT, &sa, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
-
 static int output_failed(struct fault *fault)
 {
-	if (errno == EPIPE) {
-		signal(SIGPIPE, SIG_DFL);
-		raise(SIGPIPE);
-	}
+	if (errno == EPIPE)
+		stop_by_pipe();
 	return fault_errno(fault, EX_IOERR, "standard output");
 }
 
@@ -168,9 +142,9 @@ int main(int argc, char **argv)
 	struct fault fault;
 	int first;
 
-	rest_options_init(&config.rest, &stop);
+	rest_options_init(&config.rest, &stop_asked);
 	log_open(cli.tool);
-	signals_catch();
+	stop_catch();
 	first = cli_parse(&cli, argc, argv, &config, &fault);
 	if (first == -1 || run(&config, argv + first, &fault) == -1)
 		return cli_fail(&fault);

@@ -1,7 +1,6 @@
 /* deribit-ohlcv: candles, as `candle` records. */
 #include <curl/curl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +16,7 @@
 #include "fetch/targets.h"
 #include "fetch/traded.h"
 #include "io/cli.h"
-#include "io/loop.h"
+#include "io/stop.h"
 
 #define TURN_MS 1000
 /* When candles are late, the next look. */
@@ -49,8 +48,6 @@ struct work {
 	uint64_t bad_lines;
 	int64_t none; /* of all passes */
 };
-
-static volatile sig_atomic_t stop;
 
 static int take_since(void *config, const char *value, struct fault *fault)
 {
@@ -117,26 +114,6 @@ static const struct cli cli = {
 	     "SOL_USDC-25DEC26-200-C).\n",
     .versions = versions,
 };
-
-static void on_signal(int sig)
-{
-	if (loop_signal_again())
-		_exit(128 + sig);
-	stop = 1;
-}
-
-/* The first one stops us between two replies, a second one ends us at once.  A
- * write goes on: no line is cut. */
-static void signals_catch(void)
-{
-	struct sigaction sa = {
-	    .sa_handler = on_signal, .sa_flags = (int)SA_RESTART};
-
-	sigfillset(&sa.sa_mask);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGINT, &sa, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
 
 static int ranges_check(struct config *c, char **words, struct fault *fault)
 {
@@ -243,7 +220,7 @@ static int ranges_take(struct work *w, struct fault *fault)
 	w->bad_lines = ranges.bad;
 	for (size_t i = 0; i < ranges.n && result == 0; i++)
 		if (set_take(w, &ranges.set[i], fault) == -1) {
-			if (stop || fault->exit_code == EX_OSERR)
+			if (stop_asked || fault->exit_code == EX_OSERR)
 				result = -1;
 			else
 				log_error("%s%s is not known: %s",
@@ -266,7 +243,7 @@ static int lives_renew(struct work *w, struct fault *fault)
 		return 0;
 	if (lives_find(w, &c->query, w->words, fault) == 0)
 		return 0;
-	if (w->lives.n == 0 || stop)
+	if (w->lives.n == 0 || stop_asked)
 		return -1;
 	log_warn("the list is not renewed: %s", fault->text);
 	return 0;
@@ -279,7 +256,7 @@ static int traded_renew(struct work *w, struct fault *fault)
 	if (!is_sparse(c) ||
 	    traded_find(&w->candles, w->rest, &w->lives, w->resume, fault) == 0)
 		return 0;
-	if (!c->follow || stop)
+	if (!c->follow || stop_asked)
 		return -1;
 	log_warn("who traded is not known, the next look will tell: %s",
 	    fault->text);
@@ -380,21 +357,17 @@ static int passes(struct work *w, struct fault *fault)
 /* A stop is how --follow ends; else the work is not done. */
 static int stopped(const struct work *w, struct fault *fault)
 {
-	if (fault->exit_code != EX_TEMPFAIL || !stop)
+	if (fault->exit_code != EX_TEMPFAIL || !stop_asked)
 		return -1;
 	if (w->config->follow)
 		return 0;
-	return fault_set(fault, EX_TEMPFAIL, "stopped; %s",
-	    w->config->state != NULL
-		? "the same command goes on where it ended"
-		: "with --state the next run would go on from here");
+	return resume_stopped(w->config->state, fault);
 }
 
 static int work_begin(struct work *w, struct fault *fault)
 {
 	struct config *c = w->config;
 	struct candles *candles = &w->candles;
-	struct buf now;
 	int result;
 
 	if (candles_init(
@@ -416,10 +389,7 @@ static int work_begin(struct work *w, struct fault *fault)
 	candles->emit = &w->emit;
 	candles->lives = &w->lives;
 	candles->series = &w->series;
-	/* For the exchange's clock, and to see that it is there. */
-	buf_init(&now, 100);
-	result = rest_call(w->rest, "public/get_time", "", &now, fault);
-	buf_free(&now);
+	result = rest_clock_ask(w->rest, fault);
 	span_settle(&c->span, w->rest);
 	return result;
 }
@@ -437,10 +407,8 @@ static int run(struct config *c, char **words, struct fault *fault)
 		result = passes(&w, fault);
 	if (result == -1)
 		result = stopped(&w, fault);
-	if (w.emit.closed) {
-		signal(SIGPIPE, SIG_DFL);
-		raise(SIGPIPE);
-	}
+	if (w.emit.closed)
+		stop_by_pipe();
 	lives_free(&w.lives);
 	marks_free(&w.marks);
 	candles_free(&w.candles);
@@ -457,9 +425,9 @@ int main(int argc, char **argv)
 	struct fault fault = {0};
 	int first;
 
-	rest_options_init(&config.rest, &stop);
+	rest_options_init(&config.rest, &stop_asked);
 	log_open(cli.tool);
-	signals_catch();
+	stop_catch();
 	/* All times at which there was a market, with --ranges. */
 	first = cli_parse(&cli, argc, argv, &config, &fault);
 	if (first != -1 && config.ranges == NULL && config.span.since_ms == 0)

@@ -1,7 +1,6 @@
 /* deribit-trades: the past trades of instruments, as `trade` records. */
 #include <curl/curl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +16,7 @@
 #include "fetch/targets.h"
 #include "fetch/trades.h"
 #include "io/cli.h"
-#include "io/loop.h"
+#include "io/stop.h"
 
 #define HOUR_MS INT64_C(3600000)
 #define ROWS 1000
@@ -52,8 +51,6 @@ struct work {
 	uint64_t bad;                          /* lines of --ranges */
 	int64_t ahead_ms; /* the exchange's clock is ahead of ours by that */
 };
-
-static volatile sig_atomic_t stop;
 
 static bool is_relative(const char *value)
 {
@@ -133,26 +130,6 @@ static const struct cli cli = {
 	     "be listed any more.\n",
     .versions = versions,
 };
-
-static void on_signal(int sig)
-{
-	if (loop_signal_again())
-		_exit(128 + sig);
-	stop = 1;
-}
-
-/* The first one stops us between two replies, a second one ends us at once.  A
- * write goes on: no line is cut. */
-static void signals_catch(void)
-{
-	struct sigaction sa = {
-	    .sa_handler = on_signal, .sa_flags = (int)SA_RESTART};
-
-	sigfillset(&sa.sa_mask);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGINT, &sa, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
 
 /* ----------------------------------------------------------- the command */
 
@@ -406,19 +383,15 @@ static int work_do(struct work *w, struct fault *fault)
 
 static int stopped(const struct work *w, struct fault *fault)
 {
-	if (fault->exit_code != EX_TEMPFAIL || !stop)
+	if (fault->exit_code != EX_TEMPFAIL || !stop_asked)
 		return -1;
-	return fault_set(fault, EX_TEMPFAIL, "stopped; %s",
-	    w->config->state != NULL
-		? "the same command goes on where it ended"
-		: "with --state the next run would go on from here");
+	return resume_stopped(w->config->state, fault);
 }
 
 static int work_begin(struct work *w, struct fault *fault)
 {
 	struct config *c = w->config;
 	struct rest_options lists = c->rest;
-	struct buf now;
 	int result;
 
 	w->wanted = c->late ? "late wanted" : "wanted";
@@ -437,10 +410,7 @@ static int work_begin(struct work *w, struct fault *fault)
 		return -1;
 	if (resume_goes_on(w->resume))
 		log_info("goes on with what %s has", c->state);
-	/* For the exchange's clock, and to see that it is there. */
-	buf_init(&now, 100);
-	result = rest_call(w->lists, "public/get_time", "", &now, fault);
-	buf_free(&now);
+	result = rest_clock_ask(w->lists, fault);
 	times_settle(w);
 	return result;
 }
@@ -458,10 +428,8 @@ static int run(struct config *c, char **words, struct fault *fault)
 		result = work_do(&w, fault);
 	if (result == -1)
 		result = stopped(&w, fault);
-	if (w.emit.closed) {
-		signal(SIGPIPE, SIG_DFL);
-		raise(SIGPIPE);
-	}
+	if (w.emit.closed)
+		stop_by_pipe();
 	find_free(w.find);
 	if (w.lists != w.rest)
 		rest_free(w.lists);
@@ -477,9 +445,9 @@ int main(int argc, char **argv)
 	struct fault fault = {0};
 	int first;
 
-	rest_options_init(&config.rest, &stop);
+	rest_options_init(&config.rest, &stop_asked);
 	log_open(cli.tool);
-	signals_catch();
+	stop_catch();
 	first = cli_parse(&cli, argc, argv, &config, &fault);
 	config.query.every_settlement = config.query.settlement == NULL;
 	if (first != -1 && !config.since_given) {

@@ -572,3 +572,14 @@ int rest_call(struct rest *r, const char *method, const char *query,
 		}
 	return w.value;
 }
+
+int rest_clock_ask(struct rest *r, struct fault *fault)
+{
+	struct buf now;
+	int result;
+
+	buf_init(&now, 100);
+	result = rest_call(r, "public/get_time", "", &now, fault);
+	buf_free(&now);
+	return result;
+}

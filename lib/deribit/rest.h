@@ -99,4 +99,7 @@ int rest_call(struct rest *r, const char *method, const char *query,
  * our own clock's.  For whoever must know which candle has closed. */
 int64_t rest_clock_ms(const struct rest *r);
 
+/* Asks for it; and sees that the exchange is there.  As rest_call(). */
+int rest_clock_ask(struct rest *r, struct fault *fault);
+
 #endif

@@ -467,3 +467,10 @@ int resume_save(struct resume *r, struct fault *fault)
 	r->changed = false;
 	return 0;
 }
+
+int resume_stopped(const char *path, struct fault *fault)
+{
+	return fault_set(fault, EX_TEMPFAIL, "stopped; %s",
+	    path != NULL ? "the same command goes on where it ended"
+			 : "with --state the next run would go on from here");
+}

@@ -51,6 +51,10 @@ int resume_each(const struct resume *r, const char *what,
     int (*each)(void *arg, const char *instrument, int64_t from, int64_t to),
     void *arg);
 
+/* The sentence of a run that was stopped (EX_TEMPFAIL): how to go on, with this
+ * state file or (NULL) without one.  -1. */
+int resume_stopped(const char *path, struct fault *fault);
+
 /* Writes the file if a part was added since.  -1 with *fault. */
 int resume_save(struct resume *r, struct fault *fault);
 
