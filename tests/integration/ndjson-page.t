@@ -92,7 +92,8 @@ round()
 	stream all ETH --kind all --top 40 --channels "$all" --book incremental
 	stream books BTC --kind all --top 40 --channels book \
 		--depth 5 --depth-interval 1s
-	stream names --instrument BTC-PERPETUAL --instrument BTC_USDC \
+	# The statistics of an index come every fifteen seconds.
+	stream names --duration 17s --instrument BTC-PERPETUAL --instrument BTC_USDC \
 		--channels "ticker,candles,book.BTC-PERPETUAL.none.10.100ms,\
 perpetual.BTC-PERPETUAL.100ms,deribit_price_ranking.btc_usd,\
 deribit_price_statistics.btc_usd,\
