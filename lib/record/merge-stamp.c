@@ -15,9 +15,12 @@
 #include <stdlib.h>
 
 /* Of the only side there is: older by so much, or so many that are older and
- * unknown, and the times began anew. */
+ * unknown, and the times began anew.  Those that are no older than a side may
+ * be late are many when the other one, which was ahead, has left. */
 #define AGE_MAX_MS 3600000
+#define LATE_MAX_MS 10000
 #define STRAYS_MAX MERGE_HELD_MAX
+#define STRAYS_LATE_MAX MERGE_TIMED_MAX
 
 /* Where the message stands in the log, from the side's place on; or -1. */
 static int64_t find(struct merge *m, const struct side *s, uint64_t digest)
@@ -96,8 +99,11 @@ static enum merge_is take_waiting(
     struct merge *m, struct side *s, const struct merge_news *news)
 {
 	int64_t place = find(m, s, news->digest);
-	struct merge_message *h = find_same(m->held.first, news);
+	struct merge_message *h = NULL;
 
+	/* Mostly it is newer than all of them. */
+	if (m->held_count > 0 && news->stamp <= m->held.last->stamp)
+		h = find_same(m->held.first, news);
 	while (h != NULL && !h->orphan)
 		h = find_same(h->next, news);
 	if (place != -1) {
@@ -179,8 +185,11 @@ static bool is_known(struct merge *m, uint64_t digest)
 static bool began_anew(
     struct merge *m, struct side *s, const struct merge_news *news)
 {
-	return m->stamp - news->stamp > AGE_MAX_MS ||
-	       (!is_known(m, news->digest) && ++s->strays > STRAYS_MAX);
+	int64_t age_ms = m->stamp - news->stamp;
+	int64_t max = age_ms > LATE_MAX_MS ? STRAYS_MAX : STRAYS_LATE_MAX;
+
+	return age_ms > AGE_MAX_MS ||
+	       (!is_known(m, news->digest) && ++s->strays > max);
 }
 
 /* Whether a message that is not in the log is passed on. */

@@ -317,8 +317,10 @@ static bool begins_within_held(
  * goes on, which brings or brought them. */
 static bool make_room(struct merge *m, const struct side *s, size_t len)
 {
-	while (m->held_count == MERGE_HELD_MAX ||
-	       len > MERGE_HELD_BYTES - m->held_bytes) {
+	size_t max = m->stamped ? MERGE_TIMED_MAX : MERGE_HELD_MAX;
+	size_t bytes = m->stamped ? MERGE_TIMED_BYTES : MERGE_HELD_BYTES;
+
+	while (m->held_count >= max || len > bytes - m->held_bytes) {
 		if (m->held_count == 0 || !goes_on(m, s))
 			return false;
 		free(merge_shift_held(m));
@@ -435,12 +437,20 @@ static enum merge_is take(
 	return is;
 }
 
+/* From now on contents decide.  More may be held than they are good for. */
+static void lose_times(struct merge *m)
+{
+	if (m->held_count > MERGE_HELD_MAX || m->held_bytes > MERGE_HELD_BYTES)
+		merge_settle(m);
+	m->stamped = false;
+}
+
 enum merge_is merge_take(
     struct merge *m, unsigned side, const struct merge_news *news)
 {
 	merge_join(m, side);
-	if (news->stamp <= 0)
-		m->stamped = false;
+	if (news->stamp <= 0 && m->stamped)
+		lose_times(m);
 	if (m->stamped)
 		return merge_take_stamped(m, &m->side[side], news);
 	return take(m, &m->side[side], news);

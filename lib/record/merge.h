@@ -38,10 +38,10 @@
  * of them, not a mixture.  A side that is behind by more than the log has
  * counts its messages until it is not.
  *
- * In both cases, what is promised wants less than MERGE_HELD_MAX messages
- * between the two sides.  A side alone is not told again what the last
- * MERGE_LOG / 2 messages were, so that a state repeated on a new connection is
- * not doubled.
+ * In both cases, what is promised wants less than MERGE_HELD_MAX messages (with
+ * times MERGE_TIMED_MAX) between the two sides.  A side alone is not told again
+ * what the last MERGE_LOG / 2 messages were, so that a state repeated on a new
+ * connection is not doubled.
  */
 #ifndef RECORD_MERGE_H
 #define RECORD_MERGE_H
@@ -54,6 +54,9 @@
 #define MERGE_MATCH 3
 #define MERGE_HELD_MAX 64
 #define MERGE_HELD_BYTES (256 * 1024)
+/* Of messages with times: what a busy channel says in two seconds. */
+#define MERGE_TIMED_MAX 4096
+#define MERGE_TIMED_BYTES (1024 * 1024)
 
 struct merge;
 

@@ -3,7 +3,8 @@
  * text is its number; its content may be that of an earlier one.  Each
  * connection has a delay of its own, and they are cut, or fall silent and are
  * cut later.  At most some 30 messages lie between the two sides, as
- * MERGE_HELD_MAX wants it.
+ * MERGE_HELD_MAX wants it; with times some hundreds, and a connection that is
+ * made anew is back long before the other side has come so far.
  */
 #include <stdlib.h>
 
@@ -13,6 +14,7 @@
 
 /* Of each kind; the first of them is SEED + 1, of the environment. */
 #define CASES 4000
+#define CASES_DENSE 100
 #define SETTLE_MS 1500
 #define LATE_MS 1000
 #define SILENT_MS 6000 /* before it is noticed */
@@ -511,6 +513,26 @@ static void test_careless(const struct manner *how)
 	count_total(how->what);
 }
 
+static void test_dense(void)
+{
+	unsigned bad = 0;
+
+	for (uint64_t n = 1; n <= CASES_DENSE; n++) {
+		uint64_t seed = seed_of(n);
+		struct world w = {.g = {seed}, .stamped = true};
+
+		make_channel(&w, 30000, 2 + gen_below(&w.g, 4), 0, 0);
+		make_careful(&w, 30000);
+		run(&w);
+		if (!is_all_from_first(&w) && !is_all_since_begun(&w) &&
+		    bad++ < 10)
+			printf("# seed %" PRIu64 "\n", seed);
+		world_free(&w);
+	}
+	is_int(bad, 0, "hundreds between the two sides: all, in order");
+	count_total("dense");
+}
+
 static void test_careless_repetitions(void)
 {
 	unsigned bad = 0;
@@ -565,5 +587,6 @@ int main(void)
 		test_careless(&manners[i]);
 	test_careless_repetitions();
 	test_many_channels();
+	test_dense();
 	return done_testing();
 }

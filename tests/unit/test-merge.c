@@ -305,6 +305,76 @@ static void test_times(void)
 	play("0+ 0abc 1+ 1xabc 0d 1d", "abcd", "without times all is as ever");
 }
 
+static uint64_t counted; /* the next that is to be passed on */
+static int disorder;
+
+static void count(uint64_t digest)
+{
+	disorder += digest != counted;
+	counted = digest + 1;
+}
+
+static void count_range(
+    struct merge *m, unsigned side, uint64_t from, uint64_t to)
+{
+	struct merge_message *message;
+
+	for (uint64_t i = from; i < to; i++) {
+		if (take(m, side, i, "", 0) == MERGE_PASS)
+			count(i);
+		while ((message = merge_pop(m)) != NULL) {
+			count(message->digest);
+			free(message);
+		}
+	}
+}
+
+/* More lies between the two sides than the log has, and the faster one is
+ * renewed: what it lacks the slower one has yet to bring. */
+static void test_far_ahead(void)
+{
+	struct merge *m = merge_new(false);
+
+	stamped = true;
+	merge_join(m, 0);
+	merge_join(m, 1);
+	counted = 1000;
+	disorder = 0;
+	count_range(m, 0, 1000, 1500);
+	count_range(m, 1, 1000, 1200);
+	merge_leave(m, 0, false);
+	count_range(m, 1, 1200, 1210);
+	merge_join(m, 0);
+	count_range(m, 0, 1510, 1510 + MERGE_TIMED_MAX);
+	ok(merge_waiting(m), "%d messages with times are held",
+	    MERGE_TIMED_MAX);
+	count_range(m, 1, 1210, 1510);
+	is_int((int64_t)counted, 1510, "until the slower side has come so far");
+	count_range(m, 1, 1510, 1600);
+	count_range(m, 0, 1510 + MERGE_TIMED_MAX, 6000);
+	count_range(m, 1, 1600, 6000);
+	is_int((int64_t)counted, 6000, "then the faster one leads");
+	is_int(disorder, 0, "all, in order, each once");
+	merge_leave(m, 0, false);
+	merge_join(m, 0);
+	count_range(m, 0, 6010, 6010 + MERGE_TIMED_MAX + 1);
+	ok(!merge_waiting(m), "one more, and all are let go");
+	merge_free(m);
+	m = merge_new(false);
+	merge_join(m, 0);
+	merge_join(m, 1);
+	counted = 1000;
+	disorder = 0;
+	count_range(m, 0, 1000, 1001);
+	count_range(m, 1, 1001, 1001 + 2 * MERGE_HELD_MAX);
+	stamped = false;
+	count_range(m, 1, counted + 2 * MERGE_HELD_MAX,
+	    counted + 2 * MERGE_HELD_MAX + 1);
+	ok(disorder == 0 && counted == 1002 + 2 * MERGE_HELD_MAX,
+	    "so many without times are let go");
+	merge_free(m);
+}
+
 /* A time from far away does not make the other side dumb for ever. */
 static void test_wrong_time(void)
 {
@@ -332,13 +402,28 @@ static void test_wrong_time(void)
 	is_int(n, 98 + 100, "and so does the other one");
 	merge_join(m, 0);
 	news.stamp = 150;
-	for (int64_t i = 200; i < 300; i++) {
+	for (int64_t i = 200; i < 300 + MERGE_TIMED_MAX; i++) {
 		news.digest = (uint64_t)i;
 		if (i == 201)
 			merge_leave(m, 1, false);
 		n += merge_take(m, 0, &news) == MERGE_PASS;
 	}
 	ok(n > 98 + 100, "so many that are a little older began anew");
+	n = 0;
+	news.digest++;
+	news.stamp += 20000;
+	merge_join(m, 1);
+	merge_take(m, 0, &news);
+	merge_take(m, 1, &news);
+	news.digest++;
+	merge_take(m, 0, &news);
+	merge_leave(m, 0, false);
+	news.stamp -= 20000;
+	for (int64_t i = 1; i < 2 * MERGE_HELD_MAX; i++) {
+		news.digest++;
+		n += merge_take(m, 1, &news) == MERGE_PASS;
+	}
+	is_int(n, MERGE_HELD_MAX - 1, "fewer, if they are much older");
 	merge_free(m);
 }
 
@@ -352,6 +437,7 @@ int main(void)
 	stamped = true;
 	test_far_behind();
 	stamped = false;
+	test_far_ahead();
 	test_times();
 	test_wrong_time();
 	return done_testing();
