@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "deribit/chain.h"
 #include "io/loop.h"
 #include "io/notify.h"
@@ -139,6 +140,8 @@ static int stream(
 	limit_early(0);
 	if (stop_fetching != 0)
 		return 0;
+	/* The lists of instruments are gone. */
+	memory_return();
 	if (collector_start(collector, fault) == -1 ||
 	    loop_run(loop, fault) == -1)
 		return -1;
@@ -223,6 +226,7 @@ int main(int argc, char **argv)
 	bool closed;
 	int r;
 
+	memory_frugal();
 	log_open(ws_cli.tool);
 	catch_early();
 	ws_config_init(&config, &stop_fetching);

@@ -11,7 +11,7 @@
 
 #define CONTROL_MAX 125
 /* A message above this gives its memory back. */
-#define KEEP_MAX (1024 * 1024)
+#define KEEP_MAX (64 * 1024)
 /* RFC 6455 section 5.2: two bytes, eight of length, four of mask. */
 #define HEADER_MAX 14
 
