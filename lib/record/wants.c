@@ -95,6 +95,36 @@ static int take_word(struct wants *w, const char *word, struct fault *fault)
 	return 0;
 }
 
+/* Changes of a book: of which instrument; false: of another class. */
+static bool is_of_changes(const char *name, struct channel *out)
+{
+	channel_parse(name, strlen(name), out);
+	return out->id == CHANNEL_BOOK_CHANGE && out->instrument.len > 0;
+}
+
+/* A record has no channel: the chains of two intervals could not be told
+ * apart. */
+static int check_chain(
+    const struct wants *w, const char *name, struct fault *fault)
+{
+	struct channel mine, other;
+	size_t i;
+
+	if (!is_of_changes(name, &mine))
+		return 0;
+	for (i = 0; i < w->names; i++)
+		if (strcmp(w->name[i], name) != 0 &&
+		    is_of_changes(w->name[i], &other) &&
+		    other.instrument.len == mine.instrument.len &&
+		    memcmp(other.instrument.p, mine.instrument.p,
+			mine.instrument.len) == 0)
+			return fault_set(fault, EX_USAGE,
+			    "%s and %s: the changes of a book may be had at "
+			    "one interval only",
+			    w->name[i], name);
+	return 0;
+}
+
 int wants_parse(struct wants *w, char *list, struct fault *fault)
 {
 	char *word = list, *end;
@@ -107,6 +137,9 @@ int wants_parse(struct wants *w, char *list, struct fault *fault)
 			*end = '\0';
 		if (take_word(w, word, fault) == -1)
 			return -1;
+		if (w->names > 0 &&
+		    check_chain(w, w->name[w->names - 1], fault) == -1)
+			return fault_prefix(fault, "--channels");
 		if (end == NULL)
 			return 0;
 	}
@@ -147,6 +180,17 @@ __attribute__((format(printf, 2, 3))) static int add(
 	return k->take(k->arg, channel, k->kind, k->currency, k->fault);
 }
 
+static int add_changes(
+    const struct wants *w, const struct sink *k, const char *name)
+{
+	char channel[CHANNEL_LEN_MAX + 1];
+
+	snprintf(channel, sizeof(channel), "book.%s.%s", name, w->interval);
+	if (check_chain(w, channel, k->fault) == -1)
+		return -1;
+	return add(k, "%s", channel);
+}
+
 int wants_instrument(const struct wants *w, const char *name, wants_take *take,
     void *arg, struct fault *fault)
 {
@@ -162,8 +206,7 @@ int wants_instrument(const struct wants *w, const char *name, wants_take *take,
 	if ((w->words & WANTS_TRADES) && w->each &&
 	    add(&k, "trades.%s.%s", name, interval) == -1)
 		return -1;
-	if ((w->words & WANTS_BOOK_CHANGES) &&
-	    add(&k, "book.%s.%s", name, interval) == -1)
+	if ((w->words & WANTS_BOOK_CHANGES) && add_changes(w, &k, name) == -1)
 		return -1;
 	if ((w->words & WANTS_TICKER) &&
 	    add(&k, "ticker.%s.%s", name, interval) == -1)

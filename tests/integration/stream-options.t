@@ -52,6 +52,10 @@ wrong '--queue-max 1: a size in bytes from 64K to 1T is needed' ETH --queue-max 
 wrong '--spool-max 1: a size in bytes of 64K or more is needed' ETH --spool-max 1
 wrong '--channels stuff: no such word; --list-channels prints them (full names of channels have a dot)' \
 	ETH --channels stuff
+wrong '--channels: book.BTC-PERPETUAL.raw and book.BTC-PERPETUAL.agg2: the changes of a book may be had at one interval only' \
+	--channels book.BTC-PERPETUAL.raw,quotes,book.BTC-PERPETUAL.agg2
+wrong 'book.BTC-PERPETUAL.agg2 and book.BTC-PERPETUAL.100ms: the changes of a book may be had at one interval only' \
+	-i BTC-PERPETUAL --book incremental -c book,book.BTC-PERPETUAL.agg2
 wrong '--channels: there is an empty word; commas stand between words' \
 	ETH --channels quotes,
 wrong "--duration: 'ETH' is not a duration like 200ms, 30s, 10m, 48h or 7d" \
