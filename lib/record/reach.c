@@ -106,20 +106,32 @@ static bool begins_whole(struct reach *r)
 	return r->agreed >= AGREED;
 }
 
-/* The next page begins some rows before the end of this one. */
-static void advance(struct reach *r)
+/* The next page begins some rows before the end of this one.  False: this one
+ * was of one millisecond, which has more than a page. */
+static bool move_on(struct reach *r)
 {
 	int64_t next_ms = r->last.ms;
+	bool moves;
 
 	if (r->tail == REACH_OVERLAP && r->tail_ms[0] > r->cursor_ms)
 		next_ms = r->tail_ms[0];
+	moves = next_ms > r->cursor_ms;
+	r->cursor_ms = moves ? next_ms : r->cursor_ms + 1;
+	return moves;
+}
+
+static void advance(struct reach *r)
+{
 	r->link = r->last;
-	if (next_ms <= r->cursor_ms) {
-		/* More than a page in one millisecond: nobody can have it. */
-		next_ms = r->cursor_ms + 1;
-		r->link.key = 0;
-	}
-	r->cursor_ms = next_ms;
+	if (!move_on(r))
+		r->link.key = 0; /* nobody can have it */
+}
+
+/* So many trades were made before the anchor that the page ends before it. */
+static bool is_short_of_anchor(const struct reach *r, bool more)
+{
+	return !r->begun && r->anchor.key != 0 && !r->linked && more &&
+	       r->last.key != 0 && r->last.ms <= r->link.ms;
 }
 
 static void forget_link(struct reach *r)
@@ -133,6 +145,10 @@ static void forget_link(struct reach *r)
 
 enum reach_turn reach_page_end(struct reach *r, bool more)
 {
+	if (is_short_of_anchor(r, more)) {
+		move_on(r);
+		return REACH_NEXT;
+	}
 	if (!r->linked && ++r->broken < BROKEN_MAX)
 		return REACH_AGAIN;
 	r->broken = 0;

@@ -102,6 +102,29 @@ static void test_gone(void)
 	is_int(r.whole_ms, 21000, "and finds another");
 }
 
+/* More than a page of rows in the time before the anchor. */
+static void test_far_anchor(void)
+{
+	struct reach r = {.whole_ms = 20000, .anchor = {0, 0}};
+
+	reach_begin(&r, 20500, 20500);
+	PAGE_OF(&r, false, 19000, 20000, 21000);
+	reach_end(&r);
+	is_int(r.anchor.ms, 20000, "an anchor");
+	reach_begin(&r, 30000, 31000);
+	is_int(PAGE_OF(&r, true, 19000, 19500), REACH_NEXT,
+	    "a page that ends before it breaks nothing");
+	is_int(r.cursor_ms, 19500, "the next is nearer");
+	is_int(PAGE_OF(&r, true, 19500, 21000), REACH_AGAIN,
+	    "but one that leaves it out does");
+	is_int(
+	    PAGE_OF(&r, true, 19500, 20000, 21000), REACH_NEXT, "it is there");
+	is_int(PAGE_OF(&r, false, 21000, 32000), REACH_END, "and the end");
+	reach_end(&r);
+	ok(reach_is_proof(&r), "a chain");
+	is_int(r.whole_ms, 30000, "which proves");
+}
+
 static void test_crowd(void)
 {
 	struct reach r = {.whole_ms = 10};
@@ -244,6 +267,7 @@ int main(void)
 	test_chain();
 	test_unanchored();
 	test_gone();
+	test_far_anchor();
 	test_crowd();
 	test_chance();
 	return done_testing();
