@@ -126,6 +126,7 @@ struct instrument {
 	char *currency;
 	bool named;    /* the name is of the grammar */
 	bool followed; /* its channels are subscribed */
+	bool unopened; /* created, and not heard to be open yet */
 	bool named_by_user;
 	struct record_head head;
 	uint64_t head_of; /* the id of the source whose records it is for */

@@ -51,6 +51,7 @@ int life_follow(struct collector *c, const struct wants *w, const char *name,
 	i->ends = END_NOT;
 	i->off = false;
 	i->followed = true;
+	i->unopened = false;
 	if (wants_instrument(w, name, take_channel, c, fault) == -1 ||
 	    wants_market(w, name, take_channel, c, fault) == -1)
 		return -1;
@@ -242,6 +243,28 @@ static void begins(struct collector *c, const char *name, bool created)
 			c->source[i]->refused_ms = 1;
 }
 
+/* Created, but not open yet: that may be told while nobody listens. */
+static void awaits(struct collector *c, const char *name)
+{
+	struct instrument *in;
+	struct fault fault;
+	size_t i;
+
+	for (i = 0; i < c->n_followed; i++) {
+		if (!life_is_of(&c->followed[i], name))
+			continue;
+		in = instrument_get(
+		    c, (struct json_span){name, strlen(name)}, &fault);
+		if (in == NULL) {
+			log_warn("%s is not followed: %s", name, fault.text);
+			return;
+		}
+		trades_listed(in);
+		if (c->followed[i].query.top == 0)
+			in->unopened = in->ends == END_NOT;
+	}
+}
+
 void life_over(
     struct collector *c, struct instrument *i, enum instrument_end ends)
 {
@@ -255,6 +278,7 @@ void life_over(
 		i->over_ms = collector_now_ms() + c->options.linger_ms;
 	if (i->ended_ms == 0 || i->ends == END_NOT)
 		i->ended_ms = collector_wall_ms();
+	i->unopened = false;
 	i->ends = ends;
 	depth_remove(c, i->name);
 	if (ends != END_RANK)
@@ -306,7 +330,9 @@ static void take_state(
 	memcpy(text, name.p, name.len);
 	text[name.len] = '\0';
 	i = known(c, text);
-	if (is_over(state) && i != NULL)
+	if (created && is_over(state) && (i == NULL || !i->followed))
+		awaits(c, text);
+	else if (is_over(state) && i != NULL)
 		life_over(c, i, END_TOLD);
 	else if (!is_over(state) && (created || is_open(state)))
 		begins(c, text, created);
@@ -358,13 +384,32 @@ static bool is_of_market(const struct source *s, const struct market *m)
 	return s->len > n && strcmp(s->name + s->len - n, tail) == 0;
 }
 
+/* That it is open may have been missed: what waits for it is asked for now. */
+static void ask_unopened(struct collector *c, const struct market *m)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_instruments; i++)
+		if (c->instrument[i]->unopened &&
+		    life_is_in(m, c->instrument[i]->name))
+			begins(c, c->instrument[i]->name, false);
+	for (i = 0; i < c->sources; i++)
+		if (c->source[i]->refused_ms != 0 &&
+		    c->source[i]->instrument != NULL &&
+		    life_is_in(m, c->source[i]->instrument))
+			c->source[i]->refused_ms = 1;
+}
+
 void life_missed(struct collector *c, const struct source *s)
 {
 	size_t i;
 
-	for (i = 0; i < c->markets; i++)
-		if (is_of_market(s, c->market[i]))
-			look_soon(c->market[i], LOOKS_MISSED);
+	for (i = 0; i < c->markets; i++) {
+		if (!is_of_market(s, c->market[i]))
+			continue;
+		look_soon(c->market[i], LOOKS_MISSED);
+		ask_unopened(c, c->market[i]);
+	}
 }
 
 void life_lost(struct collector *c)

@@ -156,7 +156,8 @@ static bool is_among(const struct row *row, size_t n, const char *name)
 
 static bool is_absent(const struct market *m, const struct instrument *in)
 {
-	return in->ends != END_TOLD && in->ends != END_ABSENT &&
+	return !in->unopened && in->ends != END_TOLD &&
+	       in->ends != END_ABSENT &&
 	       in->since_ms < m->asked_ms - SUMMARY_MS &&
 	       life_is_in(m, in->name) && !is_among(m->row, m->rows, in->name);
 }

@@ -113,7 +113,38 @@ ok $? "what is listed before it is open is subscribed when it is: $(wc -l \
 stop_pid "$STREAM_PID"
 is "$(grep -c '"type":"gap"' "$tmp/out")" 0 'and nothing was missed before'
 is "$(grep -c 'XRP_.* is listed' "$tmp/err")" 0 'nor what is of another currency'
-market='^(BTC|ETH)-'
 stop_replay
+
+# ------------------------------------- opened while nobody listened to states
+: >"$tmp/truth"
+start_replay --synthetic 7 --rate 400 --always --truth "$tmp/truth" \
+	--list-every 0.2 --open-after 1.5 --cut-every 2
+start_stream BTC ETH --channels quotes --retry-delay 1s --retry-max-delay 1s \
+	--no-cache
+# Of what was created, and open in an outage, what was subscribed before a
+# summary of the market told of it.
+early()
+{
+	kill -USR1 "$REPLAY_PID"
+	sed -n 's/.*"event":"unheard".*"state":"open","instrument_name":"\([BE]T[^"]*\)".*/\1/p' \
+		"$tmp/truth" >"$tmp/unheard"
+	awk 'NR == FNR { unheard[$1]; next }
+	/"result":\[\{/ && /"open_interest"/ {
+		for (i in unheard)
+			if (index($0, "\"" i "\""))
+				listed[i]
+	}
+	/"result":\["/ {
+		for (i in unheard)
+			if (index($0, "\"quote." i "\"") && !(i in listed))
+				early[i]
+	}
+	END { for (i in early) print i }' "$tmp/unheard" "$tmp/truth"
+}
+wait_for '[ "$(early | wc -l)" -ge 2 ]' 60
+ok $? 'what is open since an outage is asked for at its end, not at the next look'
+stop_pid "$STREAM_PID"
+stop_replay
+market='^(BTC|ETH)-'
 
 done_testing
