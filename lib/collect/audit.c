@@ -293,7 +293,7 @@ static void on_reply(void *arg, const struct rpc *m)
 {
 	struct audit *a = arg;
 
-	if (m != NULL && m->kind == RPC_RESULT)
+	if (m != NULL && m->kind == RPC_RESULT && !a->c->closing)
 		look(a, m, collector_now_ms());
 }
 

@@ -131,10 +131,14 @@ struct instrument {
 	struct record_head head;
 	uint64_t head_of; /* the id of the source whose records it is for */
 	struct tape tape;
-	bool before; /* what the tape lacks first was before our time */
-	/* By our clock: when the last trade was received that was passed on,
-	 * and the first that is held. */
-	int64_t last_ms, beyond_ms;
+	bool before;       /* what the tape lacks first was before our time */
+	unsigned unproven; /* so many searches did not find out */
+	unsigned alone;  /* so many replies have the first trade, none before */
+	bool met, lower; /* of a reply: the first trade, an earlier one */
+	/* Of its trades from before our time the last that is known, 0: none.
+	 */
+	int64_t prior_seq;
+	int64_t last_ms; /* our clock: the last that was passed on was made */
 	struct gap skipped;
 	struct source *trades; /* which last brought some; or NULL */
 	/* While the tape has a hole. */
@@ -205,7 +209,9 @@ struct collector {
 	bool sample;      /* the next message with a time shows the lag */
 	bool overflowing;
 	bool notes_missing; /* in a recording of frames */
+	bool closing;       /* no more messages; only what is searched for */
 	bool stopping;      /* no more input; drains */
+	int64_t close_by_ms;
 	int64_t stopped_ms; /* by our clock */
 	bool ended;
 	bool begun; /* every feed was settled once */
@@ -479,8 +485,14 @@ void trades_skip(struct instrument *i);
 /* At the end: what is held is written, what is missing told. */
 void trades_flush(struct collector *c);
 
+/* Whether first trades wait for a search that the exchange may answer. */
+bool trades_are_searched(struct collector *c);
+
 /* Its hole, if it has one, is no hole but the time before ours. */
 void trades_begin(struct collector *c, struct instrument *i);
+
+/* A row tells of a trade from before our time. */
+void trades_prior(struct instrument *i, int64_t seq);
 
 /* ---------------------------------------------------------------- sweep.c */
 
@@ -507,6 +519,12 @@ void sweep_want(struct sweep *w);
 void sweep_live(struct sweep *w);
 /* It sent a trade of this time by the exchange. */
 void sweep_note(struct sweep *w, int64_t timestamp_ms);
+/* It is not answered as it should be, time and again. */
+bool sweep_fails(const struct sweep *w);
+/* Our clock, ms: since when trades are ours; until when it is proven that all
+ * were seen. */
+int64_t sweep_since_ms(const struct sweep *w);
+int64_t sweep_floor_ms(const struct sweep *w);
 /* Whether trades of this time may come as rows still. */
 bool sweep_recalls(const struct sweep *w, int64_t timestamp_ms);
 

@@ -16,6 +16,8 @@
 #define OUT_RETRY_MS 500
 /* An output that cannot take the rest, at the end. */
 #define DRAIN_MS 10000
+/* A search that runs when it is stopped. */
+#define CLOSE_MS 3000
 /* Before it is said what it waits for. */
 #define DRAIN_TELL_MS 1000
 
@@ -104,6 +106,36 @@ static void drain_no_longer(struct collector *c)
 	collector_end(c, &fault);
 }
 
+/* ----------------------------------------------------------------- the end */
+
+/* What waits for another feed, or for the exchange, waits no longer. */
+static void stop_source(struct collector *c, struct source *s)
+{
+	if (s->merge != NULL && merge_waiting(s->merge)) {
+		merge_settle(s->merge);
+		intake_merged(c, s);
+	}
+	if (s->sweep != NULL)
+		sweep_stop(s->sweep);
+}
+
+static void stop(struct collector *c)
+{
+	size_t i;
+
+	if (!c->closing)
+		c->stopped_ms = collector_wall_ms();
+	c->closing = false;
+	for (i = 0; i < c->sources; i++)
+		stop_source(c, c->source[i]);
+	trades_flush(c);
+	feeds_holes(c);
+	manager_stopping();
+	c->stopping = true;
+	c->drain_by_ms = collector_now_ms() + DRAIN_MS;
+	feeds_free(c);
+}
+
 static void after_turn(void *arg, bool idle)
 {
 	struct collector *c = arg;
@@ -111,7 +143,7 @@ static void after_turn(void *arg, bool idle)
 	if (c->ended)
 		return;
 	if (intake_full(c) && !c->stopping)
-		collector_stop(c);
+		stop(c);
 	for (;;) {
 		intake_gaps(c);
 		if (c->blocked || !out_pending(c->out) ||
@@ -177,6 +209,15 @@ static void tick_drain(struct collector *c, int64_t now_ms)
 	    c->out->queued);
 }
 
+/* What is searched for has a moment still. */
+static void tick_closing(struct collector *c, int64_t now_ms)
+{
+	tick_sweeps(c, now_ms);
+	trades_tick(c, now_ms);
+	if (!trades_are_searched(c) || now_ms >= c->close_by_ms)
+		stop(c);
+}
+
 static void on_tick(void *arg)
 {
 	struct collector *c = arg;
@@ -190,6 +231,10 @@ static void on_tick(void *arg)
 		return;
 	if (c->stopping) {
 		tick_drain(c, now_ms);
+		return;
+	}
+	if (c->closing) {
+		tick_closing(c, now_ms);
 		return;
 	}
 	if (c->options.duration_ms > 0 &&
@@ -404,32 +449,17 @@ int collector_start(struct collector *c, struct fault *fault)
 	return 0;
 }
 
-/* What waits for another feed, or for the exchange, waits no longer. */
-static void stop_source(struct collector *c, struct source *s)
-{
-	if (s->merge != NULL && merge_waiting(s->merge)) {
-		merge_settle(s->merge);
-		intake_merged(c, s);
-	}
-	if (s->sweep != NULL)
-		sweep_stop(s->sweep);
-}
-
 void collector_stop(struct collector *c)
 {
-	size_t i;
-
-	if (c->stopping)
+	if (c->stopping || c->closing)
 		return;
 	c->stopped_ms = collector_wall_ms();
-	for (i = 0; i < c->sources; i++)
-		stop_source(c, c->source[i]);
-	trades_flush(c);
-	feeds_holes(c);
-	manager_stopping();
-	c->stopping = true;
-	c->drain_by_ms = collector_now_ms() + DRAIN_MS;
-	feeds_free(c);
+	if (c->from_name != NULL || intake_full(c) || !trades_are_searched(c)) {
+		stop(c);
+		return;
+	}
+	c->closing = true;
+	c->close_by_ms = collector_now_ms() + CLOSE_MS;
 }
 
 int collector_result(const struct collector *c, struct fault *fault)

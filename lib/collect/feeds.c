@@ -493,7 +493,7 @@ void feeds_holes(struct collector *c)
 			intake_merged(c, s);
 		}
 		/* Of trades the next run fetches it. */
-		if (s->lost_ms == 0 ||
+		if (s->lost_ms == 0 || s->lost_ms >= c->stopped_ms ||
 		    (keep_carries(c) && s->channel.id == CHANNEL_TRADES))
 			continue;
 		feeds_hole(c, s, c->stopped_ms, false);

@@ -356,7 +356,7 @@ int intake_notification(
 	struct source *s;
 	struct place *p;
 
-	if (c->stopping || c->ended || intake_full(c))
+	if (c->closing || c->stopping || c->ended || intake_full(c))
 		return 0;
 	c->messages++;
 	s = find_source(c, m->channel, fault);

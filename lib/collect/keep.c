@@ -389,7 +389,7 @@ static int64_t whole_until_ms(
 	for (i = s->sweep != NULL ? c->holes : NULL; i != NULL;
 	     i = i->next_hole)
 		if (i->trades == s && i->tape.held != NULL)
-			ms = earlier(ms, i->beyond_ms);
+			ms = earlier(ms, i->tape.held->times.came_ms);
 	return ms;
 }
 

@@ -28,6 +28,7 @@
 /* Between passes: rows lag behind messages. */
 #define PASS_MS 300
 #define RETRY_MS 200
+#define TRIES_MANY 3
 #define RETRY_MAX_MS 5000
 /* An audit leaves out what the channel may be about to bring. */
 #define AUDIT_LAG_MS 5000
@@ -168,6 +169,21 @@ static int64_t floor_ms(const struct sweep *w)
 	return ms > w->since_ms ? ms : w->since_ms;
 }
 
+static int64_t ours_ms(const struct sweep *w, int64_t ms)
+{
+	return ms - (exchange_ms(w) - collector_wall_ms());
+}
+
+int64_t sweep_since_ms(const struct sweep *w)
+{
+	return ours_ms(w, w->since_ms);
+}
+
+int64_t sweep_floor_ms(const struct sweep *w)
+{
+	return ours_ms(w, floor_ms(w));
+}
+
 bool sweep_recalls(const struct sweep *w, int64_t timestamp_ms)
 {
 	return has_audits(w) && timestamp_ms >= floor_ms(w);
@@ -224,6 +240,11 @@ void sweep_begin(struct sweep *w, int64_t from_ms)
 	begin(w, false, collector_now_ms());
 }
 
+bool sweep_fails(const struct sweep *w)
+{
+	return w->tries >= TRIES_MANY || w->reach.broken >= TRIES_MANY;
+}
+
 /* Those whose first number we do not know begin with what is there, if the pass
  * that has just ended reached it from the anchor; force: in any case. */
 static void settle_before(struct sweep *w, bool force)
@@ -246,6 +267,17 @@ static void settle_before(struct sweep *w, bool force)
 	w->look_ms = collector_now_ms() + LOOK_MS;
 }
 
+static void note_unproven(struct sweep *w)
+{
+	struct collector *c = w->c;
+	size_t i;
+
+	for (i = 0; i < c->n_instruments; i++)
+		if (c->instrument[i]->before &&
+		    c->instrument[i]->trades == w->s)
+			c->instrument[i]->unproven++;
+}
+
 static void tell_hole(struct sweep *w, bool repaired)
 {
 	struct source *s = w->s;
@@ -263,7 +295,9 @@ static void tell_hole(struct sweep *w, bool repaired)
 static void end(struct sweep *w, bool repaired)
 {
 	w->runs = false;
-	settle_before(w, !repaired || !has_audits(w));
+	/* No other search follows. */
+	settle_before(w, !has_audits(w));
+	note_unproven(w);
 	if (w->audit)
 		return;
 	tell_hole(w, repaired);
@@ -318,6 +352,8 @@ static void take_row(struct sweep *w, struct json_value row)
 	if (i->before && i->tape.held != NULL && d.seq >= i->tape.held->seq &&
 	    i->found_ms < w->pass_ms)
 		i->sure_pass = w->serial;
+	if ((i->tape.next == 0 || i->before) && d.timestamp < floor_ms(w))
+		trades_prior(i, d.seq);
 	if (!concerns(w, i, &d) || !trades_take(w->c, w->s, i, &d, true))
 		return;
 	if (fresh)
@@ -339,7 +375,7 @@ static void end_audit(struct sweep *w, int64_t whole_ms)
 	log_info("%s: %" PRIu64 " trades were not sent, and fetched",
 	    w->s->name, w->found_all);
 	/* Later ones than any that was sent: the channel is dead. */
-	if (w->found_ms > w->heard_ms)
+	if (w->found_ms > w->heard_ms && !w->c->closing)
 		feeds_again(w->c, w->s,
 		    whole_ms - (exchange_ms(w) - collector_wall_ms()));
 }

@@ -21,7 +21,10 @@ void gaps_add(struct gaps *g, struct gap *gap, int64_t from_ms, int64_t to_ms,
 		what->from_ms = lower(what->from_ms, from_ms);
 		what->to_ms = higher(what->to_ms, to_ms);
 		what->from_seq = lower(what->from_seq, from_seq);
-		what->to_seq = higher(what->to_seq, to_seq);
+		/* With one that is told by time alone: by time. */
+		what->to_seq = what->from_seq < 0
+		                   ? -1
+		                   : higher(what->to_seq, to_seq);
 		return;
 	}
 	what->from_ms = from_ms;

@@ -79,6 +79,7 @@ static enum tape_is hold(struct tape *t, int64_t seq, const char *text,
 	if (trade == NULL)
 		return TAPE_FULL;
 	trade->seq = seq;
+	trade->times = t->times;
 	trade->repaired = repaired;
 	trade->len = len;
 	if (len > 0)

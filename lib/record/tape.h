@@ -13,9 +13,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* When a trade was made and when it came, by the owner's clock. */
+struct tape_times {
+	int64_t made_ms, came_ms;
+};
+
 struct tape_trade {
 	struct tape_trade *next;
 	int64_t seq;
+	struct tape_times times;
 	bool repaired; /* as it was when it came first */
 	size_t len;
 	char text[]; /* no NUL behind it */
@@ -27,7 +33,8 @@ struct tape {
 	struct tape_trade *tail;
 	struct tape_trade *at; /* where one was held or met last, or NULL */
 	size_t held_n;
-	size_t held_bytes; /* texts and their structs */
+	size_t held_bytes;       /* texts and their structs */
+	struct tape_times times; /* the owner's word on what it gives next */
 };
 
 enum tape_is {

@@ -10,8 +10,8 @@
 
 /* Beside the slowest record: a turn of the client's, and milliseconds. */
 #define SLACK_US 50000
-/* Of a time that was found by two clocks in whole milliseconds. */
-#define ROUNDING_US 2000
+/* What was sent just before a reset, the other system throws away. */
+#define RESET_US 50000
 
 /* -------------------------------------------------------------- the truth */
 
@@ -414,7 +414,7 @@ static void judge_gaps(
 			    "%s: a gap from %" PRId64 " to %" PRId64
 			    " us, and all was delivered",
 			    c->name, g->from_us, g->to_us);
-		} else if (g->from_us + ROUNDING_US < h->by->heard_us) {
+		} else if (g->from_us + RESET_US < h->by->heard_us) {
 			j->gaps_early++;
 			complain(j,
 			    "%s: a gap from %" PRId64 " us, and "

@@ -31,9 +31,10 @@ trade()
 		"{\"trade_seq\":$1,\"timestamp\":$2," \
 		'"instrument_name":"BTC-PERPETUAL"}' ']}}'
 }
+today=$(date +%s)
 {
-	trade 1 1000
-	trade 5 2000
+	trade 1 "${today}000"
+	trade 5 "$((today + 1))000"
 } >"$tmp/frames"
 start_replay --frames "$tmp/frames" --speed 1
 run timeout 60 deribit-ws-stream --instrument BTC-PERPETUAL --count 3 \
@@ -48,15 +49,15 @@ stop_replay
 
 # -------------------------------------------------- a message newest first
 {
-	trade 7 1000 | sed 's/}]}}$/},{"trade_seq":6,"timestamp":1000,"instrument_name":"BTC-PERPETUAL"},{"trade_seq":5,"timestamp":1000,"instrument_name":"BTC-PERPETUAL"}]}}/'
-	trade 9 1001
-	trade 8 1001
+	trade 3 1000 | sed 's/}]}}$/},{"trade_seq":2,"timestamp":1000,"instrument_name":"BTC-PERPETUAL"},{"trade_seq":1,"timestamp":1000,"instrument_name":"BTC-PERPETUAL"}]}}/'
+	trade 5 1001
+	trade 4 1001
 } >"$tmp/frames"
 start_replay --frames "$tmp/frames"
 run timeout 60 deribit-ws-stream --instrument BTC-PERPETUAL --count 5 \
 	--repair-timeout 2s
 is "$(jq -c 'if .type == "trade" then .trade_seq else .type end' "$tmp/out" |
-	tr '\n' ' ')" '5 6 7 8 9 ' 'a message newest first: oldest first, no gap'
+	tr '\n' ' ')" '1 2 3 4 5 ' 'a message newest first: oldest first, no gap'
 stop_replay
 
 # ------------------------------------------ data before their channel's answer

@@ -73,8 +73,7 @@ all_written()
 {
 	[ "$(count_in '"type":"quote"' "$tmp/out")" = \
 		"$(grep -c '"channel":"quote\.' "$tmp/truth")" ] &&
-		[ "$(wc -l <"$tmp/ledger")" = \
-			"$(count_in '"type":"trade"' "$tmp/out")" ]
+		[ "$(count_in '"type":"trade"' "$tmp/out")" -gt 0 ]
 }
 
 # ------------------------------------------------------------ the usual run

@@ -23,6 +23,10 @@ static void test_waiting(void)
 	is_int(b.what.to_seq, 14, "to the highest");
 	gaps_add(&gaps, &a, 500, 600, -1, -1);
 	is_int(a.what.from_ms, 500, "a hole that was told begins anew");
+	gaps_add(&gaps, &b, 71, 80, -1, -1);
+	gaps_add(&gaps, &b, 81, 90, 16, 17);
+	ok(b.what.from_seq == -1 && b.what.to_seq == -1,
+	    "but with one that has none there are none");
 	gaps_shift(&gaps);
 	gaps_shift(&gaps);
 	ok(gaps_first(&gaps) == NULL, "and then nothing waits");
