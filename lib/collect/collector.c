@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "io/notify.h"
 #include "collect/collect.h"
+#include "collect/sweep.h"
 
 #define LINE_MAX 4096
 #define FILTERED_MAX ((size_t)32 << 20)

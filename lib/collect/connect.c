@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "collect/collect.h"
+#include "collect/sweep.h"
 
 /* Places a session begins with: so that listings find room on it. */
 #define PLACES_FIRST 460

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "collect/collect.h"
+#include "collect/sweep.h"
 
 /* Before a channel that was refused is asked for again: one that was listed a
  * moment ago may not be open yet.  Twice as long each time. */

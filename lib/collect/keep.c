@@ -27,6 +27,7 @@
 #include "base/num.h"
 #include "io/replace.h"
 #include "collect/collect.h"
+#include "collect/sweep.h"
 
 #define STATE_MAX ((size_t)64 << 20)
 #define FILE_MODE 0640

@@ -8,6 +8,7 @@
 #include "io/notify.h"
 #include "io/replace.h"
 #include "collect/collect.h"
+#include "collect/sweep.h"
 
 #define TEXT_MAX 16384
 /* Read by another user's collector. */

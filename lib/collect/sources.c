@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "collect/collect.h"
+#include "collect/sweep.h"
 
 /* How often a class of channels speaks at the least (the exchange's
  * subscriptions pages): the index every second; a ticker is resent every 5 s,

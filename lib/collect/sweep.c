@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "collect/collect.h"
+#include "collect/sweep.h"
 #include "record/reach.h"
 
 /* The exchange's most rows in a reply. */

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "collect/collect.h"
+#include "collect/sweep.h"
 
 /* For another feed, or a message out of order, to fill a hole by itself. */
 #define GRACE_MS 200
