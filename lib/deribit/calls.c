@@ -86,14 +86,21 @@ static void on_calls(void *arg)
 		send_some(s);
 }
 
+static int rank(const struct session_call *call)
+{
+	return call->first ? 2 : call->urgent;
+}
+
 /* Behind those that are sent, and those that are as urgent. */
-static struct session_call **place_of(struct session *s, bool urgent)
+static struct session_call **place_of(
+    struct session *s, const struct session_call *call)
 {
 	struct session_call **at = &s->call;
+	int least = rank(call);
 
-	if (!urgent)
+	if (least == 0)
 		return s->call_end;
-	while (*at != NULL && ((*at)->id != 0 || (*at)->urgent))
+	while (*at != NULL && ((*at)->id != 0 || rank(*at) >= least))
 		at = &(*at)->next;
 	return at;
 }
@@ -104,7 +111,7 @@ bool session_call(struct session *s, struct session_call *call)
 
 	if (s->state != STATE_LIVE)
 		return false;
-	at = place_of(s, call->urgent);
+	at = place_of(s, call);
 	call->id = 0;
 	call->next = *at;
 	call->busy = true;

@@ -68,6 +68,7 @@ struct session_call {
 	void (*reply)(void *arg, const struct rpc *m);
 	void *arg;
 	bool urgent;               /* before those that are not */
+	bool first;                /* before the urgent ones */
 	struct session_call *next; /* the session's, as what follows */
 	int64_t id;                /* 0: not sent yet */
 	int64_t due_ms;

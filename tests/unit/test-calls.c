@@ -61,13 +61,15 @@ static void thing_init(struct thing *t, char word, bool urgent)
 	t->call.params[0] = word;
 }
 
-/* Upper case words are urgent. */
+/* Upper case words are urgent, and digits come first. */
 static void things_init(struct thing *t, const char *words)
 {
 	size_t i;
 
-	for (i = 0; words[i] != '\0'; i++)
+	for (i = 0; words[i] != '\0'; i++) {
 		thing_init(&t[i], words[i], words[i] >= 'A' && words[i] <= 'Z');
+		t[i].call.first = words[i] >= '0' && words[i] <= '9';
+	}
 }
 
 static void begin(void)
@@ -161,6 +163,21 @@ static void test_urgent_last(void)
 	is_str(replies, "a- X- c- ", "the others are told of the loss");
 }
 
+/* However many urgent ones stand in line. */
+static void test_first(void)
+{
+	struct thing t[CALLS];
+	size_t i;
+
+	begin();
+	things_init(t, "aXY1Z2b");
+	for (i = 0; i < 7; i++)
+		session_call(&session, &t[i].call);
+	run(7);
+	is_str(asked, "1 2 X Y Z a b ", "the first before the urgent ones");
+	end();
+}
+
 /* Who is answered may ask at once, also when what it hears is a loss. */
 static void test_again(void)
 {
@@ -222,6 +239,7 @@ int main(void)
 {
 	test_order();
 	test_urgent_last();
+	test_first();
 	test_again();
 	test_late();
 	test_line();
