@@ -505,6 +505,10 @@ void life_take(
     struct collector *c, const struct source *s, struct json_value data);
 /* Such a channel was lost and is back. */
 void life_missed(struct collector *c, const struct source *s);
+/* A channel was refused, perhaps since its instrument has expired; whether that
+ * is being asked still. */
+void life_refused(struct collector *c, const struct source *s);
+bool life_asks(const struct collector *c, const struct source *s);
 /* A connection was lost: what is over cannot be subscribed again. */
 void life_lost(struct collector *c);
 void life_tick(struct collector *c, int64_t now_ms);

@@ -254,11 +254,33 @@ static bool is_pending(const struct source *s)
 	return true;
 }
 
-/* The wanted channels of a feed (NULL: of all, those that nobody has answered
- * yet among them or not), how many of them live, and the names of those that do
- * not. */
+/* It was refused, and may have expired: for as long as its market takes to be
+ * looked at. */
+static bool is_in_question(const struct collector *c, const struct source *s)
+{
+	return s->refusals > 0 && s->refusals <= REFUSED_DOUBLINGS &&
+	       life_asks(c, s);
+}
+
+/* Whom count_live() counts. */
+enum whom {
+	WHOM_KNOWN,    /* those of which it is known whether they live */
+	WHOM_ANSWERED, /* and those that were refused, perhaps rightly */
+	WHOM_ALL       /* and those that nobody has answered yet */
+};
+
+static bool is_counted(
+    const struct collector *c, const struct source *s, enum whom whom)
+{
+	if (whom < WHOM_ALL && is_pending(s))
+		return false;
+	return whom > WHOM_KNOWN || !is_in_question(c, s);
+}
+
+/* The wanted channels of a feed (NULL: of all), how many of them live, and the
+ * names of those that do not. */
 static size_t count_live(const struct collector *c, const struct feed *f,
-    bool pending, size_t *live, char *out, size_t size)
+    enum whom whom, size_t *live, char *out, size_t size)
 {
 	size_t i, n = 0, said = 0, used = 0;
 
@@ -268,7 +290,7 @@ static size_t count_live(const struct collector *c, const struct feed *f,
 		const struct source *s = c->source[i];
 
 		if (!s->wanted || !s->carried || !is_on(s, f) ||
-		    (f == NULL && !pending && is_pending(s)))
+		    !is_counted(c, s, whom))
 			continue;
 		n++;
 		if (f != NULL ? s->place[f->side].live : s->live > 0) {
@@ -289,7 +311,7 @@ static size_t count_live(const struct collector *c, const struct feed *f,
 size_t feeds_missing(
     const struct collector *c, size_t *live, char *out, size_t size)
 {
-	return count_live(c, NULL, true, live, out, size);
+	return count_live(c, NULL, WHOM_ALL, live, out, size);
 }
 
 static void say_subscribed(const struct collector *c, const struct feed *f)
@@ -298,7 +320,7 @@ static void say_subscribed(const struct collector *c, const struct feed *f)
 	char names[900];
 	size_t live, n;
 
-	n = count_live(c, f, false, &live, names, sizeof(names));
+	n = count_live(c, f, WHOM_KNOWN, &live, names, sizeof(names));
 	if (n == 0)
 		return;
 	if (live == n)
@@ -314,7 +336,8 @@ static void say_subscribed(const struct collector *c, const struct feed *f)
 static bool is_news(const struct collector *c, struct feed *f)
 {
 	char names[900];
-	size_t live, n = count_live(c, f, false, &live, names, sizeof(names));
+	size_t live,
+	    n = count_live(c, f, WHOM_KNOWN, &live, names, sizeof(names));
 	bool news = !f->said || n - live != f->said_missing;
 
 	f->said = true;
@@ -330,7 +353,7 @@ static void begin_live(struct collector *c)
 	size_t live, n;
 
 	c->begun = true;
-	n = count_live(c, NULL, false, &live, names, sizeof(names));
+	n = count_live(c, NULL, WHOM_ANSWERED, &live, names, sizeof(names));
 	if (live > 0 || n == 0) {
 		say_subscribed(c, NULL);
 		return;
@@ -383,6 +406,8 @@ static void look_for_refused(struct feed *f)
 		first = s->refusals == 0;
 		if (s->refused_ms == 0)
 			refused(s);
+		if (first)
+			life_refused(c, s);
 		if (s->live > 0 || s->lost_ms == 0 ||
 		    (!first && wall_ms - s->lost_ms < PIECE_MS))
 			continue;

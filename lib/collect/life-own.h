@@ -55,8 +55,10 @@ void life_over(
 /* look.c */
 struct market *look_market(
     struct collector *c, const char *kind, const char *currency);
-/* Looks at it soon, so often. */
+/* Looks at it so often, in its time; the first time early: something was
+ * missed. */
 void look_soon(struct market *m, unsigned looks);
+void look_early(struct market *m, unsigned looks);
 void look_all(struct collector *c, unsigned looks);
 void look_tick(struct collector *c, int64_t now_ms);
 void look_free(struct collector *c);

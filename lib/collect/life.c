@@ -407,9 +407,43 @@ void life_missed(struct collector *c, const struct source *s)
 	for (i = 0; i < c->markets; i++) {
 		if (!is_of_market(s, c->market[i]))
 			continue;
-		look_soon(c->market[i], LOOKS_MISSED);
+		look_early(c->market[i], LOOKS_MISSED);
 		ask_unopened(c, c->market[i]);
 	}
+}
+
+/* Where a summary tells whether it has expired; NULL: none does, or it is one
+ * that the user named and that never was. */
+static struct market *market_of(
+    const struct collector *c, const struct source *s)
+{
+	const struct instrument *in;
+	size_t i;
+
+	if (s->instrument == NULL)
+		return NULL;
+	in = known(c, s->instrument);
+	if (in == NULL || (in->named_by_user && !s->begun))
+		return NULL;
+	for (i = 0; i < c->markets; i++)
+		if (life_is_in(c->market[i], in->name))
+			return c->market[i];
+	return NULL;
+}
+
+void life_refused(struct collector *c, const struct source *s)
+{
+	struct market *m = market_of(c, s);
+
+	if (m != NULL)
+		look_early(m, LOOKS_MISSED);
+}
+
+bool life_asks(const struct collector *c, const struct source *s)
+{
+	const struct market *m = market_of(c, s);
+
+	return m != NULL && (m->looks > 0 || m->call.busy);
 }
 
 void life_lost(struct collector *c)
@@ -473,13 +507,17 @@ static int carry_end(struct collector *c, const char *text, struct fault *fault)
 {
 	char settlement[NAME_MAX_LEN + 1];
 	struct name n;
+	const char *kind;
 
 	if (name_parse(text, strlen(text), &n) == -1 ||
 	    n.kind == NAME_PERPETUAL || n.kind == NAME_SPOT)
 		return 0;
 	name_settlement(&n, settlement, sizeof(settlement));
-	return carry(c, fault, "instrument.state.%s.%s",
-	    chain_kind_filter(name_kind_text(n.kind)), settlement);
+	kind = chain_kind_filter(name_kind_text(n.kind));
+	/* It is not looked at now: no list tells that it has to be there. */
+	if (look_market(c, kind, settlement) == NULL)
+		return fault_set(fault, EX_OSERR, "out of memory");
+	return carry(c, fault, "instrument.state.%s.%s", kind, settlement);
 }
 
 int life_start(struct collector *c, struct fault *fault)

@@ -12,10 +12,10 @@
 #include "base/num.h"
 #include "collect/life-own.h"
 
-/* Between two looks at a market, unless ranks are wanted more often, and after
- * one that failed. */
+/* Between two looks at a market, unless ranks are wanted more often; if
+ * something is known to have been missed, or one had no answer. */
 #define LOOK_MS 10000
-#define RETRY_MS 5000
+#define SOON_MS 5000
 /* The summary is made anew every 2 s (the exchange's market data page does not
  * say it; it was seen): what is younger may be missing in it. */
 #define SUMMARY_MS 5000
@@ -154,12 +154,32 @@ static bool is_among(const struct row *row, size_t n, const char *name)
 
 /* ----------------------------------------------------- what is not there */
 
+/* The user may have named one that will be listed some day. */
+static bool is_awaited(const struct collector *c, const struct instrument *in)
+{
+	bool awaited = false;
+	size_t i;
+
+	for (i = 0; in->named_by_user && i < c->sources; i++) {
+		const struct source *s = c->source[i];
+
+		if (s->instrument == NULL ||
+		    strcmp(s->instrument, in->name) != 0)
+			continue;
+		if (s->begun)
+			return false;
+		awaited = true;
+	}
+	return awaited;
+}
+
 static bool is_absent(const struct market *m, const struct instrument *in)
 {
 	return !in->unopened && in->ends != END_TOLD &&
 	       in->ends != END_ABSENT &&
 	       in->since_ms < m->asked_ms - SUMMARY_MS &&
-	       life_is_in(m, in->name) && !is_among(m->row, m->rows, in->name);
+	       life_is_in(m, in->name) &&
+	       !is_among(m->row, m->rows, in->name) && !is_awaited(m->c, in);
 }
 
 /* An answer that lacks half the market is no reason to let go of it at once. */
@@ -317,8 +337,7 @@ static void look_again(struct market *m, const struct rpc *reply)
 	if (reply == NULL || reply->kind != RPC_ERROR ||
 	    (reply->code != ERROR_NO_METHOD &&
 		reply->code != ERROR_PARAMETERS)) {
-		look_soon(m, 1);
-		m->due_ms = collector_now_ms() + RETRY_MS;
+		look_early(m, 1);
 		return;
 	}
 	log_warn("the exchange does not say what %s %s there is: error %" PRId64
@@ -376,7 +395,7 @@ static void look(struct market *m, int64_t now_ms)
 	                                : "public/get_instruments";
 	m->call.reply = on_reply;
 	m->call.arg = m;
-	m->call.urgent = true;
+	m->call.first = true;
 	snprintf(m->call.params, sizeof(m->call.params),
 	    "{\"currency\":\"%s\",\"kind\":\"%s\"}", m->currency, m->kind);
 	if (!session_call(f->session, &m->call))
@@ -392,6 +411,16 @@ void look_soon(struct market *m, unsigned looks)
 {
 	if (m->looks < looks)
 		m->looks = looks;
+}
+
+/* Losses in a row are no reason to ask all the time. */
+void look_early(struct market *m, unsigned looks)
+{
+	int64_t early_ms = m->asked_ms + SOON_MS;
+
+	look_soon(m, looks);
+	if (m->due_ms > early_ms)
+		m->due_ms = early_ms;
 }
 
 /* get_instruments is dear, and pairs are listed rarely: only after a loss. */
