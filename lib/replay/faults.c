@@ -46,6 +46,8 @@ static const struct kind {
     [FAULTS_PAGE_LATE] = {"page-late", KEY_RATE, 0},
     [FAULTS_PAGE_ERROR] = {"page-error", KEY_RATE, 0},
     [FAULTS_PAGE_LOST] = {"page-lost", KEY_RATE, 0},
+    [FAULTS_SUMMARY_REFUSED] = {"summary-refused", KEY_RATE, KEY_CLASS},
+    [FAULTS_SUMMARY_EMPTY] = {"summary-empty", KEY_RATE, KEY_CLASS},
     [FAULTS_HTTP_429] = {"http-429", KEY_RATE, KEY_CLASS},
     [FAULTS_HTTP_502] = {"http-502", KEY_RATE, KEY_CLASS},
     [FAULTS_HTTP_EMPTY] = {"http-empty", KEY_RATE, KEY_CLASS},

@@ -41,6 +41,9 @@ enum faults_kind {
 	FAULTS_PAGE_LATE,
 	FAULTS_PAGE_ERROR,
 	FAULTS_PAGE_LOST,
+	/* By dice, a summary over WebSocket each. */
+	FAULTS_SUMMARY_REFUSED,
+	FAULTS_SUMMARY_EMPTY,
 	/* By dice, a call over HTTP each; in this order the first that hits. */
 	FAULTS_HTTP_429,
 	FAULTS_HTTP_502,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "replay/auth.h"
+#include "replay/faults.h"
 #include "replay/harm.h"
 #include "replay/history.h"
 #include "replay/methods.h"
@@ -176,6 +177,23 @@ static int get_instrument(struct rpc_call *c)
 	return text_instrument(c->result, c->rpc->market, n);
 }
 
+/* Whether the dice of this kind hit the summary of option.BTC, say. */
+static bool is_harmed(
+    const struct rpc_call *c, enum faults_kind kind, const struct filter *of)
+{
+	char name[64];
+	int n = snprintf(name, sizeof(name), "%s.%s",
+	    of->kind[0] != '\0' ? of->kind : "any", of->currency);
+	struct faults_rule *r;
+
+	if (c->session == NULL || c->rpc->faults == NULL)
+		return false;
+	r = faults_roll(c->rpc->faults, kind, name, (size_t)n);
+	if (r != NULL)
+		faults_done(c->rpc->faults, r, c->session->number, "");
+	return r != NULL;
+}
+
 static int get_book_summary(struct rpc_call *c)
 {
 	struct market *m = c->rpc->market;
@@ -185,6 +203,10 @@ static int get_book_summary(struct rpc_call *c)
 	if (filter_params(c, &f, false) == -1)
 		return -1;
 	c->rpc->rows = 0;
+	if (is_harmed(c, FAULTS_SUMMARY_REFUSED, &f))
+		return rpc_invalid(c, "invalid kind", "kind");
+	if (is_harmed(c, FAULTS_SUMMARY_EMPTY, &f))
+		return done(c, "[]");
 	buf_addc(c->result, '[');
 	for (size_t i = 0; i < m->count; i++) {
 		if (!chain_is_open(&m->chain[i]) ||

@@ -60,6 +60,7 @@ static void test_parse(void)
 	is_refused("drop:rate=1,first=1", "takes no first");
 	is_refused("cut:every=1,first=0", "bad value");
 	is_refused("drop:rate=1.1", "bad value");
+	is_refused("summary-empty:rate=1,for=1", "takes no for");
 	is_refused("drop:class=x", "needs rate");
 	is_refused("maintenance:every=1", "needs for");
 	is_refused("maintenance:every=1,for=1,mode=404", "bad value");
