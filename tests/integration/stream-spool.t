@@ -7,41 +7,13 @@
 . "${srcdir:-.}/tests/sh/tap.sh"
 . "$srcdir/tests/sh/replay.sh"
 . "$srcdir/tests/sh/disk.sh"
+. "$srcdir/tests/sh/kept.sh"
+
+# A line is torn when the disk is full.
+full_room=1000
 
 # How often the collector is killed.
 KILLS=${KILLS:-5}
-
-XDG_CACHE_HOME=$tmp/cache
-export XDG_CACHE_HOME
-unset CURRENCY TOP_N_INSTRUMENTS
-
-# The disk is full while this file exists; empty: it never is.
-full=
-
-# start_stream ARGUMENT...: in the background; what it says is $tmp/err.
-start_stream()
-{
-	: >"$tmp/err"
-	(
-		[ -z "$full" ] || full_disk "$full" 1000
-		exec deribit-ws-stream --retry-delay 100ms \
-		    --retry-max-delay 1s "$@" >"$tmp/out" 2>"$tmp/err"
-	) &
-	STREAM_PID=$!
-	at_exit "stop_pid $STREAM_PID"
-}
-
-end_stream()
-{
-	kill "$STREAM_PID"
-	wait "$STREAM_PID"
-	status=$?
-}
-
-said()
-{
-	grep -q -- "$1" "$tmp/err"
-}
 
 # lines DIR: how many its segments hold.
 lines()
@@ -118,7 +90,7 @@ is "$(names "$tmp/small" | cut -d' ' -f$((n + 1)))" \
 	"$(printf '%016d.ndjson' $((n + 1)))" 'the next run begins a new one'
 
 # ----------------------------------------------------------- what cannot be one
-start_stream ETH --spool "$tmp/live"
+start_stream "$tmp/out" ETH --spool "$tmp/live"
 # What it says is said then.
 wait_for 'said subscribed && [ "$(lines "$tmp/live")" -gt 0 ]'
 run timeout 60 deribit-ws-stream ETH --spool "$tmp/live"
@@ -142,7 +114,7 @@ is "$status $(cat "$tmp/strange/lock")" '65 what?' "somebody else's lock: 65"
 # ------------------------------------------------------------ a disk that is full
 if has_full_disk; then
 	full=$tmp/full
-	start_stream ETH --spool "$tmp/disk"
+	start_stream "$tmp/out" ETH --spool "$tmp/disk"
 	grows "$tmp/disk" 100
 	: >"$full"
 	wait_for 'said "/disk/.*: No space left on device; what comes waits in memory"'
@@ -162,7 +134,7 @@ if has_full_disk; then
 	ok $? "$(trades "$tmp/disk" | wc -l) trades, none lost"
 	is "$(cat "$tmp"/disk/*.ndjson | grep -c '"type":"gap"')" 0 'no hole'
 
-	start_stream ETH --spool "$tmp/over" --queue-max 64K
+	start_stream "$tmp/out" ETH --spool "$tmp/over" --queue-max 64K
 	grows "$tmp/over" 100
 	: >"$full"
 	wait_for 'said "the spool has no room: the queue of 65536 bytes is full"'
@@ -174,7 +146,7 @@ if has_full_disk; then
 	whole "$tmp/over"
 	ok $? 'whole lines'
 
-	start_stream ETH --spool "$tmp/stuck" --state "$tmp/state"
+	start_stream "$tmp/out" ETH --spool "$tmp/stuck" --state "$tmp/state"
 	wait_for 'grep -q "trades\.option" "$tmp/state" 2>/dev/null'
 	grows "$tmp/stuck" 100
 	: >"$full"
@@ -193,7 +165,7 @@ if has_full_disk; then
 	rm "$full"
 	full=
 	# What was not written is not claimed.
-	start_stream ETH --spool "$tmp/stuck" --state "$tmp/state"
+	start_stream "$tmp/out" ETH --spool "$tmp/stuck" --state "$tmp/state"
 	wait_for 'cat "$tmp"/stuck/*.ndjson |
 		grep -q "trades.option.*\"repaired\":true"'
 	end_stream
@@ -207,7 +179,8 @@ else
 fi
 
 # ------------------------------------------------------------ a limit of our own
-start_stream ETH --spool "$tmp/limit" --spool-max 256K --spool-segment 64K
+start_stream "$tmp/out" ETH --spool "$tmp/limit" --spool-max 256K \
+	--spool-segment 64K
 wait_for 'said "/limit holds [0-9]* bytes, and may hold 262144; what comes waits"'
 ok $? '--spool-max is said'
 [ "$(cat "$tmp"/limit/*.ndjson | wc -c)" -le 262144 ]
@@ -233,7 +206,7 @@ ok $? 'whole lines'
 i=0
 while [ "$i" -lt "$KILLS" ]; do
 	i=$((i + 1))
-	start_stream ETH --spool "$tmp/killed" --spool-segment 64K \
+	start_stream "$tmp/out" ETH --spool "$tmp/killed" --spool-segment 64K \
 		--state "$tmp/killed.state" --state-interval 50ms
 	grows "$tmp/killed" 1500
 	kill_pid KILL "$STREAM_PID"
@@ -256,7 +229,7 @@ of_this_run()
 		awk -v newest="$newest" '$0 > newest' |
 		while read -r segment; do cat "$segment"; done
 }
-start_stream ETH --spool "$tmp/killed" --state "$tmp/killed.state"
+start_stream "$tmp/out" ETH --spool "$tmp/killed" --state "$tmp/killed.state"
 wait_for 'of_this_run | grep -q "trades.option.*\"repaired\":true"'
 end_stream
 is "$status" 0 'the next run goes on where it was'

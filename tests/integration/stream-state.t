@@ -7,44 +7,10 @@
 . "${srcdir:-.}/tests/sh/tap.sh"
 . "$srcdir/tests/sh/replay.sh"
 . "$srcdir/tests/sh/disk.sh"
+. "$srcdir/tests/sh/kept.sh"
 
 # How often the collector is killed.
 KILLS=${KILLS:-10}
-
-XDG_CACHE_HOME=$tmp/cache
-export XDG_CACHE_HOME
-unset CURRENCY TOP_N_INSTRUMENTS
-
-# The disk is full while this file exists; empty: it never is.
-full=
-
-# start_stream OUT ARGUMENT...: in the background; its stderr is $tmp/err.
-start_stream()
-{
-	stream_out=$1
-	shift
-	: >"$tmp/err"
-	[ -p "$stream_out" ] || : >"$stream_out"
-	(
-		[ -z "$full" ] || full_disk "$full"
-		exec deribit-ws-stream --retry-delay 100ms \
-		    --retry-max-delay 1s "$@" >"$stream_out" 2>"$tmp/err"
-	) &
-	STREAM_PID=$!
-	at_exit "stop_pid $STREAM_PID"
-}
-
-end_stream()
-{
-	kill "$STREAM_PID"
-	wait "$STREAM_PID"
-	status=$?
-}
-
-said()
-{
-	grep -q -- "$1" "$tmp/err"
-}
 
 # tsv: of trades on stdin instrument, trade_seq, timestamp.
 tsv()
