@@ -209,9 +209,13 @@ static bool find_absent(struct market *m)
 			look_soon(m, 1);
 		return false;
 	}
-	for (i = 0; i < c->n_instruments; i++)
-		if (is_absent(m, c->instrument[i]))
-			life_over(c, c->instrument[i], END_ABSENT);
+	for (i = 0; i < c->n_instruments; i++) {
+		if (!is_absent(m, c->instrument[i]))
+			continue;
+		life_over(c, c->instrument[i], END_ABSENT);
+		/* While it lingers it may turn out to be there. */
+		look_soon(m, 1);
+	}
 	return true;
 }
 

@@ -48,6 +48,7 @@ static const struct kind {
     [FAULTS_PAGE_LOST] = {"page-lost", KEY_RATE, 0},
     [FAULTS_SUMMARY_REFUSED] = {"summary-refused", KEY_RATE, KEY_CLASS},
     [FAULTS_SUMMARY_EMPTY] = {"summary-empty", KEY_RATE, KEY_CLASS},
+    [FAULTS_SUMMARY_SHORT] = {"summary-short", KEY_RATE, KEY_CLASS},
     [FAULTS_HTTP_429] = {"http-429", KEY_RATE, KEY_CLASS},
     [FAULTS_HTTP_502] = {"http-502", KEY_RATE, KEY_CLASS},
     [FAULTS_HTTP_EMPTY] = {"http-empty", KEY_RATE, KEY_CLASS},

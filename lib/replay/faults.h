@@ -44,6 +44,7 @@ enum faults_kind {
 	/* By dice, a summary over WebSocket each. */
 	FAULTS_SUMMARY_REFUSED,
 	FAULTS_SUMMARY_EMPTY,
+	FAULTS_SUMMARY_SHORT,
 	/* By dice, a call over HTTP each; in this order the first that hits. */
 	FAULTS_HTTP_429,
 	FAULTS_HTTP_502,

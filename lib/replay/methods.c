@@ -198,7 +198,8 @@ static int get_book_summary(struct rpc_call *c)
 {
 	struct market *m = c->rpc->market;
 	struct filter f;
-	bool any = false;
+	bool any = false, is_short;
+	size_t n = 0;
 
 	if (filter_params(c, &f, false) == -1)
 		return -1;
@@ -207,10 +208,12 @@ static int get_book_summary(struct rpc_call *c)
 		return rpc_invalid(c, "invalid kind", "kind");
 	if (is_harmed(c, FAULTS_SUMMARY_EMPTY, &f))
 		return done(c, "[]");
+	is_short = is_harmed(c, FAULTS_SUMMARY_SHORT, &f);
 	buf_addc(c->result, '[');
 	for (size_t i = 0; i < m->count; i++) {
 		if (!chain_is_open(&m->chain[i]) ||
-		    !filter_takes(&f, &m->chain[i]))
+		    !filter_takes(&f, &m->chain[i]) ||
+		    (is_short && ++n % 2 == 0))
 			continue;
 		if (any)
 			buf_addc(c->result, ',');

@@ -74,4 +74,27 @@ stop_pid "$STREAM_PID"
 is "$(said 'is over' | wc -l | tr -d ' ')" 0 'is not believed to be'
 stop_replay
 
+# Half of a chain is missing for once, and nobody asks to look again.
+: >"$tmp/truth"
+start_replay --synthetic 7 --rate 300 --truth "$tmp/truth" \
+	--fault 'summary-short:rate=1,class=option.BTC' --fault-after 5 \
+	--fault-count 1
+start_stream BTC --rank-interval 1h --audit-interval 0 --linger 20s
+# ticks N: of the index have come since, one a second.
+ticks()
+{
+	kill -USR1 "$REPLAY_PID"
+	[ "$(sed -n '/"event":"fault"/,$p' "$tmp/truth" |
+		grep -c '"channel":"deribit_price_index.btc_usd"')" -ge "$1" ]
+}
+wait_for 'faults 1' && wait_for 'said "is over" | grep -q .'
+ok $? 'a market of which half is missing'
+# Each of two connections has them.
+wait_for 'ticks 50' 90
+wait_for 'kill -USR1 "$STREAM_PID" && grep -q " of 912 channels" "$tmp/err"' 5
+ok $? 'is looked at again before any of it is let go'
+stop_pid "$STREAM_PID"
+is "$(grep -c '"type":"gap"' "$tmp/out")" 0 'no gap'
+stop_replay
+
 done_testing
