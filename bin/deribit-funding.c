@@ -170,8 +170,10 @@ static int work_begin(struct work *w, struct fault *fault)
 	if (w->rest == NULL ||
 	    funding_init(&w->funding, w->rest, &w->emit, &w->kind, fault) == -1)
 		return -1;
-	if (resume_goes_on(w->resume))
+	if (resume_goes_on(w->resume)) {
 		log_info("goes on with what %s has", c->state);
+		rest_spent(w->rest);
+	}
 	result = rest_clock_ask(w->rest, fault);
 	span_settle(&c->span, w->rest);
 	w->series = (struct series){.kind = &w->kind,

@@ -379,8 +379,10 @@ static int work_begin(struct work *w, struct fault *fault)
 	w->rest = rest_new(&c->rest, fault);
 	if (w->rest == NULL)
 		return -1;
-	if (resume_goes_on(w->resume))
+	if (resume_goes_on(w->resume)) {
 		log_info("goes on with what %s has", c->state);
+		rest_spent(w->rest);
+	}
 	w->series = (struct series){.kind = &w->kind,
 	    .rest = w->rest,
 	    .emit = &w->emit,

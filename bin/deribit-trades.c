@@ -408,8 +408,10 @@ static int work_begin(struct work *w, struct fault *fault)
 	                                         : w->rest;
 	if (w->lists == NULL)
 		return -1;
-	if (resume_goes_on(w->resume))
+	if (resume_goes_on(w->resume)) {
 		log_info("goes on with what %s has", c->state);
+		rest_spent(w->rest);
+	}
 	result = rest_clock_ask(w->lists, fault);
 	times_settle(w);
 	return result;

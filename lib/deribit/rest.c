@@ -303,6 +303,11 @@ struct rest *rest_new(const struct rest_options *options, struct fault *fault)
 	return r;
 }
 
+void rest_spent(struct rest *r)
+{
+	ratelimit_drain(&r->bucket[BUCKET_ALL].limit, clock_mono_ms());
+}
+
 /* The call is its owner's again. */
 static void own_release(struct rest_own *o)
 {

@@ -72,6 +72,10 @@ void rest_free(struct rest *r);
 const char *rest_base(const struct rest *r);
 const char *rest_peer(const struct rest *r);
 
+/* Another process of ours may just have asked, whom the exchange counts with
+ * us: begins without a token. */
+void rest_spent(struct rest *r);
+
 /* Puts a call behind those that wait; they begin in this order.  -1 with
  * *fault (EX_USAGE: too long for a URL; EX_OSERR). */
 int rest_submit(struct rest *r, struct rest_call *call, struct fault *fault);

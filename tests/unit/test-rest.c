@@ -178,6 +178,22 @@ static void paced(void)
 	is_int(reported("overdrawn"), 0, "the bucket is not overdrawn");
 }
 
+/* Who asks behind another process that was killed. */
+static void paced_after_another(void)
+{
+	client(0, 10, 8);
+	reported("most");
+	for (size_t i = 0; i < 9; i++)
+		ask("public/ok", NULL);
+	all_turns();
+	client(0, 10, 8);
+	rest_spent(rest);
+	for (size_t i = 0; i < 10; i++)
+		ask("public/ok", NULL);
+	all_turns();
+	is_int(reported("overdrawn"), 0, "nor behind another process");
+}
+
 /* What was held up on the way comes together with what goes out later. */
 static void paced_when_late(void)
 {
@@ -381,6 +397,7 @@ int main(void)
 	kept();
 	order();
 	paced();
+	paced_after_another();
 	paced_when_late();
 	mended();
 	all_pause();
