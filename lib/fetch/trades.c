@@ -29,6 +29,9 @@
 struct job {
 	char name[NAME_MAX_LEN + 1];
 	struct range_list want; /* without what is written */
+	size_t range_at;        /* of those, where the walk is */
+	int64_t next;           /* of the range; 0: its first */
+	size_t chunks;          /* under way */
 };
 
 struct row {
@@ -41,7 +44,7 @@ struct row {
 struct chunk {
 	struct chunk *next;
 	struct fetch *fetch;
-	const struct job *job;
+	struct job *job;
 	struct seqs seqs;
 	struct row *row;
 	struct buf text;
@@ -65,8 +68,7 @@ struct fetch {
 	struct trades_options options;
 	struct trades_result *result;
 	struct job *job;
-	size_t jobs, job_at, range_at;
-	int64_t next; /* of the range; 0: its first */
+	size_t jobs, job_at; /* of those before it all was begun */
 	struct chunk *first, **tail;
 	int64_t chunks;
 	struct ask *ask;
@@ -118,30 +120,64 @@ static int want_take(
 	return 0;
 }
 
-/* The next run: 1, or 0 if there is none left. */
-static int walk_next(
-    struct fetch *f, const struct job **job, int64_t *first, size_t *n)
+static bool is_begun(const struct job *j)
 {
+	return j->range_at == j->want.n;
+}
+
+/* Whether a run of it is there and may not be written yet, since an earlier one
+ * is not there. */
+static bool is_held(const struct fetch *f, const struct job *j)
+{
+	const struct chunk *c;
+
+	for (c = f->first; c != NULL; c = c->next)
+		if (c->job == j && c->done)
+			return true;
+	return false;
+}
+
+/* Whose turn it is: the first with the fewest runs under way.  What waits in
+ * memory is asked for again if the process dies, so that many instruments at a
+ * time, whose runs are written as they come, are better than many runs of one;
+ * and who holds some gets no more.  NULL: nobody's. */
+static struct job *job_next(struct fetch *f)
+{
+	struct job *best = NULL, *j;
+
+	while (f->job_at < f->jobs && is_begun(&f->job[f->job_at]))
+		f->job_at++;
+	for (j = f->job + f->job_at; j < f->job + f->jobs; j++) {
+		if (is_begun(j) || (best != NULL && j->chunks >= best->chunks))
+			continue;
+		if (j->chunks > 0 && is_held(f, j))
+			continue;
+		best = j;
+		if (best->chunks == 0)
+			break;
+	}
+	return best;
+}
+
+/* The next run: its instrument, or NULL if none may begin. */
+static struct job *walk_next(struct fetch *f, int64_t *first, size_t *n)
+{
+	struct job *j = job_next(f);
 	const struct range *r;
 	int64_t left;
 
-	while (f->job_at < f->jobs && f->range_at == f->job[f->job_at].want.n) {
-		f->job_at++;
-		f->range_at = 0;
-	}
-	if (f->job_at == f->jobs)
-		return 0;
-	*job = &f->job[f->job_at];
-	r = &(*job)->want.range[f->range_at];
-	*first = f->next != 0 ? f->next : r->from;
+	if (j == NULL)
+		return NULL;
+	r = &j->want.range[j->range_at];
+	*first = j->next != 0 ? j->next : r->from;
 	left = r->to - *first + 1;
 	*n = (size_t)(left < f->options.rows ? left : f->options.rows);
-	f->next = *first + (int64_t)*n;
-	if (f->next > r->to) {
-		f->next = 0;
-		f->range_at++;
+	j->next = *first + (int64_t)*n;
+	if (j->next > r->to) {
+		j->next = 0;
+		j->range_at++;
 	}
-	return 1;
+	return j;
 }
 
 /* ---------------------------------------------------------------- chunks */
@@ -154,8 +190,7 @@ static void chunk_free(struct chunk *c)
 	free(c);
 }
 
-static int chunk_new(
-    struct fetch *f, const struct job *job, int64_t first, size_t n)
+static int chunk_new(struct fetch *f, struct job *job, int64_t first, size_t n)
 {
 	struct chunk *c = calloc(1, sizeof(*c));
 
@@ -174,6 +209,7 @@ static int chunk_new(
 	*f->tail = c;
 	f->tail = &c->next;
 	f->chunks++;
+	job->chunks++;
 	return 0;
 }
 
@@ -450,6 +486,7 @@ static int chunks_finish(struct fetch *f)
 		if (*at == NULL)
 			f->tail = at;
 		f->chunks--;
+		c->job->chunks--;
 		chunk_free(c);
 	}
 	return 0;
@@ -460,12 +497,12 @@ static int chunks_finish(struct fetch *f)
 static int chunks_ask(struct fetch *f, int64_t *wait_ms)
 {
 	int64_t now_ms = clock_mono_ms(), first;
-	const struct job *job;
 	struct chunk *c;
+	struct job *job;
 	size_t n;
 
-	while (
-	    f->chunks < f->options.parallel && walk_next(f, &job, &first, &n))
+	while (f->chunks < f->options.parallel &&
+	       (job = walk_next(f, &first, &n)) != NULL)
 		if (chunk_new(f, job, first, n) == -1)
 			return -1;
 	for (c = f->first; c != NULL; c = c->next) {
