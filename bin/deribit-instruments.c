@@ -12,6 +12,9 @@
 #include "io/cli.h"
 #include "io/stop.h"
 
+/* What a base and a settlement currency take, with what joins them. */
+#define MARKET_MAX (2 * CHAIN_CURRENCY_MAX + 1)
+
 #define AT(kind_of, member) \
 	.type = (kind_of), .at = offsetof(struct config, member)
 
@@ -104,15 +107,36 @@ static int currency_list(
 	return result;
 }
 
+/* BTC_USDC is BTC in the market of USDC, else the option decides.  text is
+ * where the query's words are then. */
+static int word_read(struct chain_query *query, const char *word,
+    char text[MARKET_MAX + 1], struct fault *fault)
+{
+	char *pair;
+
+	query->currency = word;
+	if (strlen(word) <= MARKET_MAX && strchr(word, '_') != NULL) {
+		strcpy(text, word);
+		pair = strchr(text, '_');
+		*pair = '\0';
+		query->currency = text;
+		query->settlement = pair + 1;
+	}
+	return chain_query_check(query, fault);
+}
+
 /* A wrong word ends it before anything is fetched for the right ones. */
 static int currencies_check(
-    struct config *c, char **currency, struct fault *fault)
+    const struct config *c, char **currency, struct fault *fault)
 {
+	struct chain_query query;
+	char text[MARKET_MAX + 1];
+
 	if (*currency == NULL)
 		return fault_set(fault, EX_USAGE, "which CURRENCY?");
 	for (; *currency != NULL; currency++) {
-		c->query.currency = *currency;
-		if (chain_query_check(&c->query, fault) == -1)
+		query = c->query;
+		if (word_read(&query, *currency, text, fault) == -1)
 			return -1;
 	}
 	return 0;
@@ -120,7 +144,9 @@ static int currencies_check(
 
 static int run(struct config *c, char **currency, struct fault *fault)
 {
+	struct chain_query query;
 	struct rest *rest;
+	char text[MARKET_MAX + 1];
 	int result = 0;
 
 	if (currencies_check(c, currency, fault) == -1)
@@ -129,8 +155,10 @@ static int run(struct config *c, char **currency, struct fault *fault)
 	if (rest == NULL)
 		return -1;
 	for (; result == 0 && *currency != NULL; currency++) {
-		c->query.currency = *currency;
-		result = currency_list(rest, &c->query, fault);
+		query = c->query;
+		result = word_read(&query, *currency, text, fault);
+		if (result == 0)
+			result = currency_list(rest, &query, fault);
 	}
 	rest_free(rest);
 	return result;

@@ -141,6 +141,10 @@ is "$(names)" 'SOL_USDC-25DEC26-200-C XRP_USDC-25DEC26-1d325-C ' \
     'SOL and XRP are found under USDC, in the order asked for'
 list BTC --settlement usdc
 is "$(names)" 'BTC_USDC-25DEC26-90000-C ' '--settlement picks BTC_USDC'
+list btc_usdc
+is "$(names)" 'BTC_USDC-25DEC26-90000-C ' 'which may be said in a word'
+list BTC_USDC SOL --settlement BTC
+is "$(names)" 'BTC_USDC-25DEC26-90000-C ' 'that word alone'
 
 cat <<'EOF' | result "$rows=any&kind=spot"
 [{"instrument_name":"BTC_USDC","kind":"spot","base_currency":"BTC"},
@@ -212,7 +216,8 @@ like "$status $err" '0 .*no future of ETH has expired of late under ETH' \
 
 # --- words
 
-for words in '' 'BTC_USDC' 'BTC --kind bond' 'BTC --top 0' 'BTC --top 5x' \
+for words in '' 'BTC_' '_USDC' 'BTC_USDC_X' 'BTC-USDC' \
+    'BTC --kind bond' 'BTC --top 0' 'BTC --top 5x' \
     'BTC --kind spot --top 5' 'BTC --expired --top 5' \
     'BTC --settlement US-D' 'BTC --retry -1' \
     'BTC --max-time 0' 'BTC --url nonsense' 'BTC --url ftp://localhost/' \
