@@ -65,26 +65,35 @@ printf '{"result":%s}' \
     >"$tmp/xrp.json"
 through USDC "$tmp/xrp.json" XRP 'openbb, XRP'
 
+# One that was asked for by its name is as a row of a list.
+tr -d '\n' <"$recorded/nautilus/http_get_instrument.json" |
+	sed 's/"result": *\({.*}\) *,* *\("us.*\)*}$/"result":[\1]}/' >"$tmp/one.json"
+through BTC "$tmp/one.json" BTC 'nautilus, one'
+
 # The book summary gives two members of a record; the rest is the instrument.
-start_peer
-{
-	printf '['
-	tr -d "\n" <"$recorded/openbb/instrument_btc_perpetual.json"
-	printf ']'
-} >"$tmp/perpetual"
-result "get_instruments?currency=BTC&kind=future" <"$tmp/perpetual"
-result "get_book_summary_by_currency?currency=BTC&kind=future" \
-	<"$recorded/openbb/book_summary_instrument.json"
-timeout 120 deribit-instruments --kind perpetual --no-cache BTC >"$tmp/out"
-members "$tmp/perpetual" >"$tmp/want"
-members "$tmp/out" >"$tmp/got"
-[ -s "$tmp/want" ] && cmp -s "$tmp/want" "$tmp/got"
-ok $? "openbb, a perpetual: numbers as they were sent"
-for member in open_interest volume_usd; do
-	is "$(grep -oE "\"$member\":[-+0-9.eE]*" "$tmp/out")" \
-		"$(grep -oE "\"$member\": *[-+0-9.eE]*" \
-			"$recorded/openbb/book_summary_instrument.json" |
-			tr -d " ")" "openbb, book summary: $member"
+tr -d "\n" <"$recorded/openbb/instrument_btc_perpetual.json" |
+	sed 's/.*/[&]/' >"$tmp/perpetual"
+tr -d "\n " <"$recorded/openbb/book_summary_instrument.json" \
+	>"$tmp/summary.openbb"
+sed -n 's/.*"result":\(\[{"volume_usd".*\]\),"us.*/\1/p' \
+	"$recorded/crypto-msg-parser/messages.ndjson" >"$tmp/summary.crypto"
+for summary in openbb crypto; do
+	start_peer
+	result "get_instruments?currency=BTC&kind=future" <"$tmp/perpetual"
+	result "get_book_summary_by_currency?currency=BTC&kind=future" \
+		<"$tmp/summary.$summary"
+	timeout 120 deribit-instruments --kind perpetual --no-cache BTC \
+		>"$tmp/out"
+	members "$tmp/perpetual" >"$tmp/want"
+	members "$tmp/out" >"$tmp/got"
+	[ -s "$tmp/want" ] && cmp -s "$tmp/want" "$tmp/got"
+	ok $? "a perpetual: numbers as they were sent"
+	for member in open_interest volume_usd; do
+		is "$(grep -oE "\"$member\":[-+0-9.eE]*" "$tmp/out")" \
+			"$(grep -oE "\"$member\":[-+0-9.eE]+" \
+				"$tmp/summary.$summary")" \
+			"book summary, $summary: $member"
+	done
 done
 
 done_testing
