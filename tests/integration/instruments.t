@@ -326,6 +326,31 @@ is "$status: $out" '69: ' 'twice bad is given up'
 like "$err" 'get_instruments: HTTP 500 .text/html.: .*given up after 2 tries' \
     'with the reason'
 
+# A list of ETH, packed.
+printf '{"result":%s}' "$(eth_list)" | gzip >"$tmp/packed"
+size=$(wc -c <"$tmp/packed")
+start_peer
+head -c $((size - 12)) "$tmp/packed" |
+    reply 1 200 application/json 'Content-Encoding: gzip'
+bad_day 'gzip that is cut'
+start_peer
+{
+	head -c $((size / 2)) "$tmp/packed"
+	head -c 40 /dev/zero | tr '\0' '\377'
+	tail -c +$((size / 2 + 41)) "$tmp/packed"
+} | reply 1 200 application/json 'Content-Encoding: gzip'
+bad_day 'gzip that is damaged'
+start_peer
+{
+	head -c $((size - 8)) "$tmp/packed"
+	printf 'checksum'
+} | reply 1 200 application/json 'Content-Encoding: gzip'
+bad_day 'gzip with another checksum'
+start_peer
+printf '{"result":%s}' "$(eth_list)" |
+    reply 1 200 application/json 'Content-Encoding: gzip'
+bad_day 'what is called gzip and is none'
+
 # worse NAME EXIT REGEX: what no retry mends; it is asked once.
 worse()
 {
