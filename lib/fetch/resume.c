@@ -20,7 +20,11 @@
 #define FILE_MODE 0640
 #define PATH_SIZE 4096
 #define WORD_MAX 128
-#define STATE_VERSION 1
+#define STATE_VERSION 2
+/* Of parts that were added and not saved. */
+#define NEWS_MAX ((size_t)1 << 20)
+/* The file may grow by that, and by its own length, before it is replaced. */
+#define GROWTH ((size_t)65536)
 
 struct part {
 	int64_t from, to;
@@ -37,7 +41,10 @@ struct parts {
 struct resume {
 	const char *path, *whose;
 	int lock_fd;
-	bool goes_on, changed;
+	int fd; /* to append to the file; -1: it is to be replaced */
+	bool goes_on, whole; /* whole: news is not all that is new */
+	struct buf news;
+	size_t size, appended; /* of the file: as it was replaced, since then */
 	struct parts **all;
 	size_t n;
 	struct table table;
@@ -161,17 +168,38 @@ int resume_lacks(const struct resume *r, const char *instrument,
 	return 1;
 }
 
+static int part_text(struct buf *b, const char *name, size_t name_len,
+    const char *what, const struct part *part)
+{
+	return buf_addf(b,
+	    "{\"instrument_name\":\"%.*s\",\"what\":\"%.*s\","
+	    "\"from\":%" PRId64 ",\"to\":%" PRId64 "}\n",
+	    (int)name_len, name, WORD_MAX, what, part->from, part->to);
+}
+
+static int part_take(struct resume *r, const char *instrument, const char *what,
+    int64_t from, int64_t to, struct fault *fault)
+{
+	struct parts *p = parts_get(r, instrument, what);
+
+	if (p == NULL || part_add(p, from, to) == -1)
+		return fault_errno(fault, EX_OSERR, "no memory");
+	return 0;
+}
+
 int resume_add(struct resume *r, const char *instrument, const char *what,
     int64_t from, int64_t to, struct fault *fault)
 {
-	struct parts *p;
+	struct part part = {from, to};
 
 	if (from >= to)
 		return 0;
-	p = parts_get(r, instrument, what);
-	if (p == NULL || part_add(p, from, to) == -1)
-		return fault_errno(fault, EX_OSERR, "no memory");
-	r->changed = true;
+	if (part_take(r, instrument, what, from, to, fault) == -1)
+		return -1;
+	if (r->path != NULL &&
+	    part_text(&r->news, instrument, strnlen(instrument, WORD_MAX), what,
+		&part) == -1)
+		r->whole = true;
 	return 0;
 }
 
@@ -261,54 +289,40 @@ static int part_member(
 	return -1;
 }
 
-static int part_read(struct resume *r, struct json *j, struct fault *fault)
+static int part_read(
+    struct resume *r, struct json_span text, struct fault *fault)
 {
 	struct line l = {.seen = 0};
 	struct json_span key;
 	struct json_value v;
+	struct json j;
 	int n;
 
-	if (json_object_begin(j) == -1)
+	json_init(&j, text.p, text.len);
+	if (json_object_begin(&j) == -1)
 		return no_state(r, fault);
-	while ((n = json_object_next(j, &key)) == 1)
-		if (json_value(j, &v) == -1 || part_member(&l, key, &v) == -1)
+	while ((n = json_object_next(&j, &key)) == 1)
+		if (json_value(&j, &v) == -1 || part_member(&l, key, &v) == -1)
 			return no_state(r, fault);
-	if (n == -1 || l.seen != 15 || l.from >= l.to)
+	if (n == -1 || json_end(&j) == -1 || l.seen != 15 || l.from >= l.to)
 		return no_state(r, fault);
-	return resume_add(r, l.name, l.what, l.from, l.to, fault);
+	return part_take(r, l.name, l.what, l.from, l.to, fault);
 }
 
-static int parts_read(struct resume *r, struct json *j, struct fault *fault)
+static int head_read(
+    struct resume *r, struct json_span text, struct fault *fault)
 {
-	int n;
-
-	if (json_array_begin(j) == -1)
-		return no_state(r, fault);
-	while ((n = json_array_next(j)) == 1)
-		if (part_read(r, j, fault) == -1)
-			return -1;
-	return n == -1 ? no_state(r, fault) : 0;
-}
-
-static int text_read(struct resume *r, struct fault *fault)
-{
+	bool ours = false, version = false;
 	struct json_span key;
 	struct json_value v;
-	struct json j;
-	bool ours = false, version = false;
 	int64_t number;
+	struct json j;
 	int n = -1;
 
-	json_init(&j, buf_used(&r->text) > 0 ? buf_head(&r->text) : "",
-	    buf_used(&r->text));
+	json_init(&j, text.p, text.len);
 	if (json_object_begin(&j) == -1)
 		return no_state(r, fault);
 	while ((n = json_object_next(&j, &key)) == 1) {
-		if (json_span_is(key, "parts") && ours && version) {
-			if (parts_read(r, &j, fault) == -1)
-				return -1;
-			continue;
-		}
 		if (json_value(&j, &v) == -1)
 			break;
 		if (json_span_is(key, "state") && v.type == JSON_STRING)
@@ -319,8 +333,27 @@ static int text_read(struct resume *r, struct fault *fault)
 	}
 	if (n != 0 || json_end(&j) == -1 || !ours || !version)
 		return no_state(r, fault);
+	return 0;
+}
+
+/* A last line without its end was being written when the machine stopped. */
+static int text_read(struct resume *r, struct fault *fault)
+{
+	const char *p = buf_used(&r->text) > 0 ? buf_head(&r->text) : "";
+	const char *behind = p + buf_used(&r->text), *end;
+	int (*line_read)(
+	    struct resume *, struct json_span, struct fault *) = head_read;
+
+	while ((end = memchr(p, '\n', (size_t)(behind - p))) != NULL) {
+		if (line_read(r, (struct json_span){p, (size_t)(end - p)},
+			fault) == -1)
+			return -1;
+		line_read = part_read;
+		p = end + 1;
+	}
+	if (line_read == head_read)
+		return no_state(r, fault);
 	r->goes_on = true;
-	r->changed = false;
 	return 0;
 }
 
@@ -396,8 +429,9 @@ struct resume *resume_open(
 	}
 	r->path = path;
 	r->whose = whose;
-	r->lock_fd = -1;
+	r->lock_fd = r->fd = -1;
 	buf_init(&r->text, STATE_MAX);
+	buf_init(&r->news, NEWS_MAX);
 	if (path != NULL &&
 	    (lock_take(r, fault) == -1 || file_read(r, fault) == -1)) {
 		resume_close(r);
@@ -418,6 +452,9 @@ void resume_close(struct resume *r)
 	free(r->all);
 	table_free(&r->table);
 	buf_free(&r->text);
+	buf_free(&r->news);
+	if (r->fd != -1)
+		close(r->fd);
 	if (r->lock_fd != -1)
 		close(r->lock_fd);
 	free(r);
@@ -425,46 +462,89 @@ void resume_close(struct resume *r)
 
 /* ----------------------------------------------------------------- saving */
 
-static int parts_text(struct buf *b, const struct parts *p, bool *first)
+static int state_text(struct resume *r)
 {
-	for (size_t i = 0; i < p->n; i++) {
-		if (buf_addf(b,
-			"%s{\"instrument_name\":\"%.*s\",\"what\":\"%s\","
-			"\"from\":%" PRId64 ",\"to\":%" PRId64 "}",
-			*first ? "\n" : ",\n", (int)p->name_len, p->key,
-			p->key + p->name_len + 1, p->part[i].from,
-			p->part[i].to) == -1)
-			return -1;
-		*first = false;
+	struct buf *b = &r->text;
+
+	buf_clear(b);
+	if (buf_addf(b, "{\"state\":\"%s\",\"version\":%d}\n", r->whose,
+		STATE_VERSION) == -1)
+		return -1;
+	for (size_t i = 0; i < r->n; i++) {
+		const struct parts *p = r->all[i];
+
+		for (size_t k = 0; k < p->n; k++)
+			if (part_text(b, p->key, p->name_len,
+				p->key + p->name_len + 1, &p->part[k]) == -1)
+				return -1;
 	}
 	return 0;
 }
 
-static int state_text(struct resume *r)
+static void file_close(struct resume *r)
 {
-	struct buf *b = &r->text;
-	bool first = true;
-
-	buf_clear(b);
-	if (buf_addf(b, "{\"state\":\"%s\",\"version\":%d,\"parts\":[",
-		r->whose, STATE_VERSION) == -1)
-		return -1;
-	for (size_t i = 0; i < r->n; i++)
-		if (parts_text(b, r->all[i], &first) == -1)
-			return -1;
-	return buf_adds(b, "\n]}\n");
+	if (r->fd != -1)
+		close(r->fd);
+	r->fd = -1;
 }
 
-int resume_save(struct resume *r, struct fault *fault)
+static int whole_save(struct resume *r, struct fault *fault)
 {
-	if (r->path == NULL || !r->changed)
-		return 0;
+	file_close(r);
 	if (state_text(r) == -1)
 		return fault_errno(fault, EX_OSERR, "%s: the state", r->path);
 	if (replace_file(r->path, buf_head(&r->text), buf_used(&r->text),
 		FILE_MODE, fault) == -1)
 		return -1;
-	r->changed = false;
+	r->size = buf_used(&r->text);
+	r->appended = 0;
+	buf_clear(&r->text);
+	/* Without it, the file is replaced each time. */
+	r->fd = open(
+	    r->path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	return 0;
+}
+
+static int news_write(struct resume *r)
+{
+	size_t at = 0, len = buf_used(&r->news);
+	ssize_t n;
+
+	while (at < len) {
+		n = write(r->fd, buf_head(&r->news) + at, len - at);
+		if (n == -1 && errno != EINTR)
+			return -1;
+		if (n > 0)
+			at += (size_t)n;
+	}
+	r->appended += len;
+	/* EINVAL: a file system that knows no sync. */
+	return fsync(r->fd) == -1 && errno != EINVAL ? -1 : 0;
+}
+
+/* Whether the file is ours still, and not much longer than it needs to be. */
+static bool may_grow(const struct resume *r)
+{
+	struct stat st;
+
+	return r->fd != -1 && !r->whole && r->appended < r->size + GROWTH &&
+	       fstat(r->fd, &st) == 0 && st.st_nlink > 0;
+}
+
+int resume_save(struct resume *r, struct fault *fault)
+{
+	if (r->path == NULL || (buf_used(&r->news) == 0 && !r->whole))
+		return 0;
+	if (!may_grow(r)) {
+		if (whole_save(r, fault) == -1)
+			return -1;
+	} else if (news_write(r) == -1) {
+		fault_errno(fault, EX_IOERR, "%s", r->path);
+		file_close(r);
+		return -1;
+	}
+	buf_clear(&r->news);
+	r->whole = false;
 	return 0;
 }
 

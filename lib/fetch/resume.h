@@ -2,13 +2,14 @@
  * The state file of a backfill: which parts of what was asked for are in the
  * output, so that the next run neither asks for them again nor leaves any out.
  * A part is added when its records are flushed, never before.  One process has
- * the file at a time; it is replaced whole.  Knows no exchange: an instrument,
- * a word for what is fetched of it ("candle 1", "funding"), numbers.
+ * the file at a time; what is new is appended and synced, and now and then the
+ * file is replaced by a shorter one that says the same.  Knows no exchange: an
+ * instrument, a word for what is fetched of it ("candle 1", "funding"), and
+ * numbers.
  *
- *	{"state":"deribit-funding","version":1,"parts":[
- *	{"instrument_name":"BTC-PERPETUAL","what":"funding","from":1,"to":9},
+ *	{"state":"deribit-funding","version":2}
+ *	{"instrument_name":"BTC-PERPETUAL","what":"funding","from":1,"to":9}
  *	...
- *	]}
  *
  * A part has what is from `from` on and before `to`.  Who asks for other times
  * finds what is there and lacks the rest; another word begins anew.
@@ -55,7 +56,7 @@ int resume_each(const struct resume *r, const char *what,
  * state file or (NULL) without one.  -1. */
 int resume_stopped(const char *path, struct fault *fault);
 
-/* Writes the file if a part was added since.  -1 with *fault. */
+/* Saves what was added since.  -1 with *fault. */
 int resume_save(struct resume *r, struct fault *fault);
 
 #endif

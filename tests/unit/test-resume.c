@@ -10,6 +10,12 @@
 #include "gen.h"
 #include "tap.h"
 
+#define HEAD_TEXT "{\"state\":\"test\",\"version\":2}"
+#define HEAD HEAD_TEXT "\n"
+#define PART(from, to)                                                 \
+	"{\"instrument_name\":\"BTC-PERPETUAL\",\"what\":\"funding\"," \
+	"\"from\":" #from ",\"to\":" #to "}\n"
+
 static char dir[] = "/tmp/test-resume.XXXXXX";
 static char path[100];
 static struct fault fault;
@@ -98,13 +104,7 @@ static void goes_on(void)
 	resume_save(r, &fault);
 	resume_close(r);
 	read_file(text, sizeof(text));
-	is_str(text,
-	    "{\"state\":\"test\",\"version\":1,\"parts\":[\n"
-	    "{\"instrument_name\":\"BTC-PERPETUAL\",\"what\":\"funding\","
-	    "\"from\":10,\"to\":21},\n"
-	    "{\"instrument_name\":\"BTC-PERPETUAL\",\"what\":\"funding\","
-	    "\"from\":29,\"to\":40}\n]}\n",
-	    "the file");
+	is_str(text, HEAD PART(10, 21) PART(29, 40), "the file");
 
 	r = resume_open(path, "test", &fault);
 	ok(r != NULL && resume_goes_on(r), "the next run goes on");
@@ -115,6 +115,95 @@ static void goes_on(void)
 	lacks(r, "funding", 12, 25, 21, 25);
 	lacks(r, "candle 60", 10, 50, 10, 50);
 	resume_close(r);
+}
+
+/* What is new is appended; a line that was being written when all stopped is
+ * none; the next run's file is whole again. */
+static void grows(void)
+{
+	char text[2000];
+	struct resume *r;
+
+	write_file(HEAD PART(10, 21) PART(
+	    21, 30) "{\"instrument_name\":\"BTC-PERPETUAL\",\"what\":\"fund");
+	r = resume_open(path, "test", &fault);
+	lacks(r, "funding", 10, 50, 30, 50);
+	resume_add(r, "BTC-PERPETUAL", "funding", 30, 35, &fault);
+	resume_save(r, &fault);
+	read_file(text, sizeof(text));
+	is_str(text, HEAD PART(10, 35), "a torn line is none");
+	resume_add(r, "BTC-PERPETUAL", "funding", 35, 36, &fault);
+	resume_add(r, "BTC-PERPETUAL", "funding", 40, 41, &fault);
+	resume_save(r, &fault);
+	read_file(text, sizeof(text));
+	is_str(text, HEAD PART(10, 35) PART(35, 36) PART(40, 41),
+	    "what is new is appended");
+	resume_close(r);
+	r = resume_open(path, "test", &fault);
+	lacks(r, "funding", 10, 50, 36, 40);
+	lacks(r, "funding", 40, 50, 41, 50);
+	resume_close(r);
+}
+
+static int64_t file_size(void)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? (int64_t)st.st_size : -1;
+}
+
+static void never_long(void)
+{
+	struct resume *r;
+	int64_t longest = 0, i;
+
+	unlink(path);
+	r = resume_open(path, "test", &fault);
+	for (i = 0; i < 3000; i++) {
+		resume_add(r, "BTC-PERPETUAL", "funding", i, i + 1, &fault);
+		resume_save(r, &fault);
+		if (file_size() > longest)
+			longest = file_size();
+	}
+	ok(longest > 60000 && longest < 70000,
+	    "it is replaced before it is long: %d bytes", (int)longest);
+	for (i = 0; i < 30000; i++)
+		resume_add(
+		    r, "BTC-PERPETUAL", "candle", 2 * i, 2 * i + 1, &fault);
+	is_int(resume_save(r, &fault), 0, "30000 parts at once");
+	resume_close(r);
+	r = resume_open(path, "test", &fault);
+	lacks(r, "candle", 59998, 60000, 59999, 60000);
+	lacks(r, "candle", 0, 60000, 1, 2);
+	lacks(r, "funding", 0, 3001, 3000, 3001);
+	resume_close(r);
+	unlink(path);
+}
+
+static void full_disk(void)
+{
+	char text[2000];
+	struct resume *r;
+
+	unlink(path);
+	r = resume_open(path, "test", &fault);
+	resume_add(r, "BTC-PERPETUAL", "funding", 1, 2, &fault);
+	resume_save(r, &fault);
+	resume_add(r, "BTC-PERPETUAL", "funding", 5, 6, &fault);
+	setenv("FAILING_IO_WRITE", "ENOSPC", 1);
+	setenv("FAILING_IO_ROOM", "30", 1);
+	is_int(resume_save(r, &fault), -1, "a disk that is full");
+	is_int(fault.exit_code, EX_IOERR, "is said");
+	ok(strstr(fault.text, path) != NULL, "by name: %s", fault.text);
+	unsetenv("FAILING_IO_WRITE");
+	unsetenv("FAILING_IO_ROOM");
+	resume_add(r, "BTC-PERPETUAL", "funding", 8, 9, &fault);
+	is_int(resume_save(r, &fault), 0, "room again");
+	read_file(text, sizeof(text));
+	is_str(text, HEAD PART(1, 2) PART(5, 6) PART(8, 9),
+	    "nothing is lost, nothing torn");
+	resume_close(r);
+	unlink(path);
 }
 
 static void one_process(void)
@@ -143,22 +232,21 @@ static void refused(void)
 	static const char *const wrong[] = {
 	    "",
 	    "{}",
-	    "[]",
-	    "hello",
-	    "{\"state\":\"test\",\"version\":2,\"parts\":[]}",
-	    "{\"state\":\"other\",\"version\":1,\"parts\":[]}",
-	    "{\"parts\":[],\"state\":\"test\"}",
-	    "{\"state\":\"test\",\"version\":1,\"parts\":[]} x",
-	    "{\"state\":\"test\",\"version\":1,\"parts\":[7]}",
-	    "{\"state\":\"test\",\"version\":1,\"parts\":[{}]}",
-	    "{\"state\":\"test\",\"version\":1,\"parts\":["
-	    "{\"instrument_name\":\"A\",\"what\":\"b\",\"from\":9,\"to\":9}]}",
-	    "{\"state\":\"test\",\"version\":1,\"parts\":["
-	    "{\"instrument_name\":\"\",\"what\":\"b\",\"from\":1,\"to\":9}]}",
-	    "{\"state\":\"test\",\"version\":1,\"parts\":["
-	    "{\"instrument_name\":\"A\",\"what\":\"b\",\"from\":1.5,\"to\":9}"
-	    "]}",
-	    "{\"state\":\"test\",\"version\":1,\"parts\":[",
+	    "{}\n",
+	    "[]\n",
+	    "hello\n",
+	    HEAD_TEXT,
+	    "{\"state\":\"test\",\"version\":1,\"parts\":[\n]}\n",
+	    "{\"state\":\"other\",\"version\":2}\n",
+	    HEAD_TEXT " x\n",
+	    HEAD "7\n",
+	    HEAD "{}\n",
+	    HEAD "\n",
+	    HEAD PART(9, 9),
+	    HEAD PART(1.5, 9),
+	    HEAD PART(1, 9) "x\n",
+	    HEAD "{\"instrument_name\":\"\",\"what\":\"b\",\"from\":1,"
+		 "\"to\":9}\n",
 	};
 	char text[300];
 	size_t i;
@@ -168,7 +256,7 @@ static void refused(void)
 		memset(&fault, 0, sizeof(fault));
 		ok(resume_open(path, "test", &fault) == NULL &&
 			fault.exit_code == EX_CONFIG,
-		    "refused: %s", wrong[i]);
+		    "refused: wrong text %zu", i);
 		read_file(text, sizeof(text));
 		ok(strcmp(text, wrong[i]) == 0, "and left as it is");
 	}
@@ -225,6 +313,9 @@ int main(void)
 	snprintf(path, sizeof(path), "%s/state", dir);
 	each();
 	goes_on();
+	grows();
+	never_long();
+	full_disk();
 	one_process();
 	refused();
 	random_parts();
