@@ -140,12 +140,7 @@ static int passes(struct work *w, struct fault *fault)
 	    c->follow && wait_until(w, begun_ms + c->interval_ms, fault) == 0);
 	if (c->follow)
 		return -1;
-	if (w->series.failed == 0)
-		return 0;
-	return fault_set(fault, w->series.first.exit_code,
-	    "%zu calls failed; %s", w->series.failed,
-	    c->state != NULL ? "the same command asks for what is missing"
-			     : "with --state the next run asks for no more");
+	return series_end(&w->series, c->state != NULL, fault);
 }
 
 /* A stop is how --follow ends; else the work is not done. */

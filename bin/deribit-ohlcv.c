@@ -341,12 +341,8 @@ static int passes(struct work *w, struct fault *fault)
 	if (w->none > 0)
 		log_debug("the exchange has no data for %" PRId64 " candles",
 		    w->none);
-	if (w->series.failed > 0)
-		return fault_set(fault, w->series.first.exit_code,
-		    "%zu calls failed; %s", w->series.failed,
-		    c->state != NULL
-			? "the same command asks for what is missing"
-			: "with --state the next run asks for no more");
+	if (series_end(&w->series, c->state != NULL, fault) == -1)
+		return -1;
 	if (w->bad_lines > 0)
 		return fault_set(fault, EX_DATAERR,
 		    "%" PRIu64 " of the ranges could not be used",

@@ -13,6 +13,7 @@
 #include "deribit/rest-cli.h"
 #include "fetch/find.h"
 #include "fetch/ranges.h"
+#include "fetch/span.h"
 #include "fetch/targets.h"
 #include "fetch/trades.h"
 #include "io/cli.h"
@@ -31,8 +32,8 @@ struct config {
 	struct rest_options rest;
 	struct targets_query query;
 	const char *state, *ranges;
-	int64_t since_ms, until_ms; /* until 0: now */
-	bool since_given, since_relative, until_relative;
+	struct span span;
+	bool since_given;
 	int64_t from_seq, to_seq; /* 0: not given */
 	int64_t rows;             /* 0: what the host takes */
 	bool history, late;
@@ -52,30 +53,17 @@ struct work {
 	int64_t ahead_ms; /* the exchange's clock is ahead of ours by that */
 };
 
-static bool is_relative(const char *value)
-{
-	return value[0] == '-' || strcmp(value, "now") == 0;
-}
-
 static int take_since(void *config, const char *value, struct fault *fault)
 {
 	struct config *c = config;
 
 	c->since_given = true;
-	c->since_relative = is_relative(value);
-	if (clock_parse(value, &c->since_ms, fault) == -1)
-		return fault_prefix(fault, "--since");
-	return 0;
+	return span_since(&c->span, value, fault);
 }
 
 static int take_until(void *config, const char *value, struct fault *fault)
 {
-	struct config *c = config;
-
-	c->until_relative = is_relative(value);
-	if (clock_parse(value, &c->until_ms, fault) == -1)
-		return fault_prefix(fault, "--until");
-	return 0;
+	return span_until(&((struct config *)config)->span, value, fault);
 }
 
 static const struct cli_option options[] = {
@@ -140,7 +128,7 @@ static int numbers_check(
 
 	if (c->from_seq == 0 && c->to_seq == 0)
 		return 0;
-	if (c->since_given || c->until_ms != 0)
+	if (c->since_given || c->span.until_ms != 0)
 		return fault_set(fault, EX_USAGE,
 		    "--from-seq and --to-seq go without --since and --until");
 	if (c->to_seq != 0 && c->to_seq < c->from_seq)
@@ -164,7 +152,7 @@ static int ranges_check(
 		return fault_set(fault, EX_USAGE,
 		    "--ranges %.60s: only - is understood, standard input",
 		    c->ranges);
-	if (*words != NULL || c->since_given || c->until_ms != 0 ||
+	if (*words != NULL || c->since_given || c->span.until_ms != 0 ||
 	    c->from_seq != 0 || c->to_seq != 0 || c->late)
 		return fault_set(fault, EX_USAGE,
 		    "--ranges says what is missing: it goes without "
@@ -179,10 +167,7 @@ static int config_check(struct config *c, char **words, struct fault *fault)
 	if (targets_check(&c->query, words, fault) == -1 ||
 	    numbers_check(c, words, fault) == -1)
 		return -1;
-	if (c->until_ms != 0 && c->until_ms <= c->since_ms)
-		return fault_set(
-		    fault, EX_USAGE, "--until is not after --since");
-	return 0;
+	return span_check(&c->span, false, fault);
 }
 
 /* Where the trades are. */
@@ -207,12 +192,9 @@ static void times_settle(struct work *w)
 	int64_t last_ms = c->late ? now_ms - HOUR_MS : now_ms + 1;
 
 	w->ahead_ms = now_ms - clock_wall_us() / 1000;
-	if (c->since_relative)
-		c->since_ms += w->ahead_ms;
-	if (c->until_relative)
-		c->until_ms += w->ahead_ms;
-	if (c->until_ms == 0 || c->until_ms > last_ms)
-		c->until_ms = last_ms;
+	span_settle(&c->span, w->lists);
+	if (c->span.until_ms == 0 || c->span.until_ms > last_ms)
+		c->span.until_ms = last_ms;
 }
 
 /* -------------------------------------------------------- what is wanted */
@@ -245,7 +227,8 @@ static int instrument_find(
 		    w->resume, name, w->wanted, first, c->to_seq + 1, fault);
 	if (c->from_seq != 0)
 		return find_tail(w->find, name, first, fault);
-	return find_instrument(w->find, name, c->since_ms, c->until_ms, fault);
+	return find_instrument(
+	    w->find, name, c->span.since_ms, c->span.until_ms, fault);
 }
 
 static int word_find(struct work *w, char *text, struct fault *fault)
@@ -264,7 +247,7 @@ static int word_find(struct work *w, char *text, struct fault *fault)
 		return -1;
 	targets_free(&listed);
 	return market_find(w, word.currency, word.settlement, c->query.kind,
-	    false, c->since_ms, c->until_ms, fault);
+	    false, c->span.since_ms, c->span.until_ms, fault);
 }
 
 static int set_find(
@@ -452,10 +435,8 @@ int main(int argc, char **argv)
 	stop_catch();
 	first = cli_parse(&cli, argc, argv, &config, &fault);
 	config.query.every_settlement = config.query.settlement == NULL;
-	if (first != -1 && !config.since_given) {
-		take_since(&config, config.late ? "-25h" : "-24h", &fault);
-		config.since_given = false;
-	}
+	if (first != -1 && !config.since_given)
+		span_since(&config.span, config.late ? "-25h" : "-24h", &fault);
 	if (first == -1 || run(&config, argv + first, &fault) == -1)
 		return cli_fail(&fault);
 	return 0;

@@ -292,3 +292,13 @@ int series_run(struct series *s, struct fault *fault)
 		*fault = run.fault;
 	return result;
 }
+
+int series_end(const struct series *s, bool has_state, struct fault *fault)
+{
+	if (s->failed == 0)
+		return 0;
+	return fault_set(fault, s->first.exit_code, "%zu calls failed; %s",
+	    s->failed,
+	    has_state ? "the same command asks for what is missing"
+		      : "with --state the next run asks for no more");
+}

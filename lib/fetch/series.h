@@ -72,6 +72,11 @@ struct series {
  * memory. */
 int series_run(struct series *s, struct fault *fault);
 
+/* How a program ends whose calls failed: 0 if none did, else -1 with *fault,
+ * the exit code of the first; has_state: what is missing can be asked for
+ * again. */
+int series_end(const struct series *s, bool has_state, struct fault *fault);
+
 /* For take(): [from, to) of the part is known, once it is flushed; and: is to
  * be asked for once more, before what has not been asked for.  -1: no memory.
  */

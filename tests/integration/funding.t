@@ -6,21 +6,12 @@
 . "${srcdir:-.}/tests/sh/tap.sh"
 . "$srcdir/tests/sh/replay.sh"
 . "$srcdir/tests/sh/http-peer.sh"
+. "$srcdir/tests/sh/rest-past.sh"
 
-export XDG_CACHE_HOME="$tmp/cache"
-unset DERIBIT_CACERT
+asks='funding_rate_history$'
 now=2026-11-25T10:30:00Z
 begin=2026-08-28T00:00:00Z
 past="--synthetic 5 --history 90 --history-trades 20000 --now $now"
-
-# exchange ARGUMENT...: whose clock begins at $now.
-exchange()
-{
-	stop_replay
-	# shellcheck disable=SC2086 # words
-	start_replay $past --clock "$now" --rest-rate 10 \
-		--requests "$tmp/requests" "$@"
-}
 
 # truth FROM TO INSTRUMENT...: records without received_at, sorted.
 truth()
@@ -44,27 +35,11 @@ rows()
 	sed 's/"received_at":[0-9]*,//' "$@" | LC_ALL=C sort
 }
 
-# same WHAT: $tmp/got is $tmp/want, and that is something.
-same()
-{
-	[ -s "$tmp/want" ] && cmp -s "$tmp/want" "$tmp/got"
-	ok $? "$1: $(wc -l <"$tmp/want" | tr -d ' ') rows" || tap_comment \
-		"$(diff "$tmp/want" "$tmp/got" | head -n 5; cat "$tmp/err")"
-}
-
 funding()
 {
 	timeout 120 deribit-funding "$@" >"$tmp/out" 2>"$tmp/err"
 	status=$?
 	err=$(cat "$tmp/err")
-}
-
-# asked: the queries that were answered, sorted.
-asked()
-{
-	jq -r 'select(.status == 200 and .fault == null and
-	    (.method | endswith("funding_rate_history"))) | .query' \
-		"$tmp/requests" | sort
 }
 
 # --- the truth
@@ -116,33 +91,15 @@ rows "$tmp/out" >"$tmp/got"
 cp "$tmp/all" "$tmp/want"
 same 'all of four currencies'
 is "$(asked | uniq -d)" '' 'nothing is asked again that was answered'
-is "$(jq -r 'select(.fault == null and .status != 200)' "$tmp/requests")" '' \
-	'and the rate is never exceeded'
-[ "$(jq -r 'select(.fault != null) | .fault' "$tmp/requests" | sort -u |
-	wc -l)" -ge 3 ]
-ok $? "faults: $(jq -r 'select(.fault != null) | .fault' "$tmp/requests" |
-	sort | uniq -c | tr '\n' ',')"
+in_rate
+harmed 3
 
 # --- killed, and on
 
 exchange --fault http-late:rate=0.5,for=0.1
-kills=0
-: >"$tmp/parts"
-while [ "$kills" -lt 40 ]; do
-	deribit-funding --since "$begin" --state "$tmp/state" --parallel 2 \
-		--rate 100 BTC ETH SOL XRP >"$tmp/out" 2>"$tmp/err" &
-	pid=$!
-	# Some of the time, and always before it can be done.
-	n=$(($(wc -l <"$tmp/requests") + 1 + kills % 4))
-	wait_for '[ "$(wc -l <"$tmp/requests")" -ge '"$n"' ] ||
-	    ! tap_alive '"$pid" 30
-	kill_pid KILL "$pid"
-	wait "$pid" 2>/dev/null
-	killed=$?
-	cat "$tmp/out" >>"$tmp/parts"
-	[ "$killed" -eq 137 ] || break
-	kills=$((kills + 1))
-done
+# Some of the time, and always before it can be done.
+kill_runs 40 '1 + kills % 4' deribit-funding --since "$begin" \
+	--state "$tmp/state" --parallel 2 --rate 100 BTC ETH SOL XRP
 funding --since "$begin" --state "$tmp/state" BTC ETH SOL XRP
 is "$status" 0 "killed $kills times, it ends"
 like "$err" "goes on with what $tmp/state has" 'and says that it goes on'

@@ -1,32 +1,24 @@
 #!/bin/sh
 # Linear currencies in the REST collectors: SOL, XRP, whose strikes have a d,
 # and BTC_USDC, which is a pair or a market of BTC; each found, and right.
-# shellcheck disable=SC2086 # words
+# shellcheck disable=SC2086,SC2119 # words; no arguments
 # shellcheck disable=SC2154 # srcdir, tmp, peer: tap.sh, http-peer.sh
 . "${srcdir:-.}/tests/sh/tap.sh"
 . "$srcdir/tests/sh/replay.sh"
 . "$srcdir/tests/sh/http-peer.sh"
+. "$srcdir/tests/sh/rest-past.sh"
 
-export XDG_CACHE_HOME="$tmp/cache"
-unset DERIBIT_CACERT
+rate=0
 now=2026-11-25T10:30:10Z
 begin=2026-11-20T00:00:00Z
 end=2026-11-25T09:00:00Z # what is older than an hour is as it will be
 past="--synthetic 5 --history 90 --history-trades 60000
     --history-instruments 100 --now 2026-11-25T10:30:00Z"
-start_replay $past --clock "$now" --rest-rate 0
+exchange
 
 dump()
 {
 	deribit-replay $past --clock "$now" --dump "$1"
-}
-
-# same WHAT: $tmp/got is $tmp/want, and that is something.
-same()
-{
-	[ -s "$tmp/want" ] && cmp -s "$tmp/want" "$tmp/got"
-	ok $? "$1: $(wc -l <"$tmp/want" | tr -d ' ') rows" || tap_comment \
-		"$(diff "$tmp/want" "$tmp/got" | head -n 5; cat "$tmp/err")"
 }
 
 # trades NAME-REGEX WORD...: of all that happened, those of these names.
@@ -53,7 +45,7 @@ grep -q '"XRP_USDC-[0-9A-Z]*-[0-9]*d[0-9]*-[CP]"' "$tmp/out"
 ok $? 'strikes with a d among them'
 name=$(grep -o 'XRP_USDC-[0-9A-Z]*-[0-9]*d[0-9]*-[CP]' "$tmp/all" | head -n 1)
 trades "$name" "$name"
-trades "$name" "$(echo "$name" | tr A-Z a-z)"
+trades "$name" "$(echo "$name" | tr '[:upper:]' '[:lower:]')"
 trades 'BTC_USDC' BTC_USDC
 trades 'SOL_USDC-[0-9][0-9A-Z]*' --kind future SOL_USDC
 trades 'ETH_BTC' --kind spot --settlement BTC ETH

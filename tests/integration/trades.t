@@ -9,22 +9,13 @@
 . "$srcdir/tests/sh/http-peer.sh"
 . "$srcdir/tests/sh/rest-past.sh"
 
-export XDG_CACHE_HOME="$tmp/cache"
-unset DERIBIT_CACERT DERIBIT_HISTORY_URL
+unset DERIBIT_HISTORY_URL
+asks=last_trades
 now=2026-11-25T10:30:00Z
 begin=2026-08-27T00:00:00Z
 end=2026-11-25T09:00:00Z # what is older than an hour is as it will be
 past="--synthetic 5 --history 90 --history-trades 60000
     --history-instruments 100 --now $now"
-
-# exchange ARGUMENT...: whose clock begins at $now.
-exchange()
-{
-	stop_replay
-	# shellcheck disable=SC2086 # words
-	start_replay $past --clock "$now" --rest-rate 10 \
-		--requests "$tmp/requests" "$@"
-}
 
 # truth FROM TO WHAT...: members of the exchange, sorted; TO is not within.
 truth()
@@ -45,15 +36,6 @@ rows()
 	sed 's/^{"type":"trade",.*"received_at":[0-9]*,/{/' "$@"
 }
 
-# same WHAT: $tmp/got is $tmp/want, and that is something.
-same()
-{
-	[ -s "$tmp/want" ] && cmp -s "$tmp/want" "$tmp/got"
-	ok $? "$1: $(wc -l <"$tmp/want" | tr -d ' ') trades" || tap_comment \
-		"$(diff "$tmp/want" "$tmp/got" | cut -c 1-200 | head -n 5
-			tail -n 5 "$tmp/err")"
-}
-
 trades()
 {
 	timeout 200 deribit-trades "$@" >"$tmp/out" 2>"$tmp/err"
@@ -72,15 +54,6 @@ in_order()
 	} END { print wrong + 0 }'
 }
 
-# asked: the calls for numbers that were answered as they should be, sorted.
-asked()
-{
-	jq -r 'select(.status == 200 and .fault == null and
-	    (.method | test("last_trades"))) | .method + " " + .query' \
-		"$tmp/requests" | sort
-}
-
-rm -f "$tmp/requests"
 exchange
 
 # --- by number
@@ -139,7 +112,6 @@ same 'all of its options'
 grep -q -F -f "$tmp/expired" "$tmp/out"
 ok $? 'those that have expired among them'
 is "$(in_order "$tmp/out")" 0 'each in the order of its numbers'
-rm "$tmp/requests"
 exchange
 trades --since "$begin" --until "$end" BTC ETH SOL XRP
 is "$status" 0 'all of four currencies'
@@ -150,12 +122,10 @@ same 'inverse and linear, whatever their kind'
 is "$(in_order "$tmp/out")" 0 'in order'
 is "$(asked | uniq -d | grep -v -c and_time)" 0 \
 	'no range of a run is asked for twice'
-is "$(jq -r 'select(.fault == null and .status != 200)' "$tmp/requests")" '' \
-	'and the rate is never exceeded'
+in_rate
 
 # --- on the exchange's bad days
 
-rm "$tmp/requests"
 exchange --fault page-shift:rate=0.1 --fault page-duplicate:rate=0.1 \
 	--fault page-reorder:rate=0.1 --fault page-short:rate=0.1 \
 	--fault page-empty:rate=0.05 --fault page-late:rate=0.1 \
@@ -170,36 +140,15 @@ rows "$tmp/out" | sort >"$tmp/got"
 cp "$tmp/all" "$tmp/want"
 same 'four currencies'
 is "$(in_order "$tmp/out")" 0 'in order'
-is "$(jq -r 'select(.fault == null and .status != 200)' "$tmp/requests")" '' \
-	'and the rate is never exceeded'
-[ "$(jq -r 'select(.fault != null) | .fault' "$tmp/requests" | sort -u |
-	wc -l)" -ge 8 ]
-ok $? "faults: $(jq -r 'select(.fault != null) | .fault' "$tmp/requests" |
-	sort | uniq -c | tr '\n' ',')"
+in_rate
+harmed 8
 
 # --- killed, and on
 
-rm "$tmp/requests"
 exchange --rest-rate 0 --fault page-short:rate=0.05 --fault http-502:rate=0.05
-kills=0
-: >"$tmp/parts"
-: >"$tmp/kills"
-while [ "$kills" -lt 50 ]; do
-	deribit-trades --since "$begin" --until "$end" --state "$tmp/state" \
-		--parallel 8 --rate 100 --rows 500 --retry 30 BTC ETH SOL XRP \
-		>"$tmp/out" 2>"$tmp/err" &
-	pid=$!
-	n=$(($(wc -l <"$tmp/requests") + 1 + kills % 7))
-	wait_for '[ "$(wc -l <"$tmp/requests")" -ge '"$n"' ] ||
-	    ! tap_alive '"$pid" 30
-	kill_pid KILL "$pid"
-	wait "$pid" 2>/dev/null
-	killed=$?
-	cat "$tmp/out" >>"$tmp/parts"
-	[ "$killed" -eq 137 ] || break
-	wc -l <"$tmp/requests" >>"$tmp/kills"
-	kills=$((kills + 1))
-done
+kill_runs 50 '1 + kills % 7' deribit-trades --since "$begin" --until "$end" \
+	--state "$tmp/state" --parallel 8 --rate 100 --rows 500 --retry 30 \
+	BTC ETH SOL XRP
 trades --since "$begin" --until "$end" --state "$tmp/state" --retry 30 \
 	--rows 500 BTC ETH SOL XRP
 is "$status" 0 "killed $kills times, it ends"
@@ -209,7 +158,7 @@ grep '}$' "$tmp/parts" | rows | sort -u >"$tmp/got"
 cp "$tmp/all" "$tmp/want"
 same 'nothing is left out'
 # shellcheck disable=SC2046 # words
-set -- $(repeats last_trades)
+set -- $(repeats)
 [ "$3" -le 8 ]
 ok $? "of $1 answers, $2 came more than once, of one kill $3: those under way"
 [ "$kills" -ge 10 ]
@@ -223,7 +172,6 @@ is "$status, $(wc -l <"$tmp/out" | tr -d ' ') records, $(sed "1,${before}d" \
 
 # --- an answer that does not come holds up its instrument alone
 
-rm "$tmp/requests"
 exchange --rest-rate 0 --fault page-lost:rate=1 --fault-count 1
 : >"$tmp/kills"
 deribit-trades --from-seq 1 --to-seq 1500 --state "$tmp/held" --rate 100 \
@@ -242,13 +190,12 @@ cat "$tmp/out" >>"$tmp/parts"
 is "$status $(wc -l <"$tmp/parts" | tr -d ' ') $(in_order "$tmp/parts")" \
 	'0 6000 0' 'all, in order'
 # shellcheck disable=SC2046 # words
-set -- $(repeats last_trades)
+set -- $(repeats)
 [ "$1" -ge 60 ] && [ "$2" -le 1 ]
 ok $? "of $1 answers, $2 came again: little waits behind the missing one"
 
 # --- the host of the history
 
-rm "$tmp/requests"
 exchange --rows-max 10000
 DERIBIT_HISTORY_URL=$DERIBIT_REST_URL
 export DERIBIT_HISTORY_URL

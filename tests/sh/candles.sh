@@ -3,21 +3,11 @@
 # shellcheck disable=SC2034 # for the caller
 # deribit-ohlcv against deribit-replay with a past: after tap.sh and replay.sh.
 
-XDG_CACHE_HOME=$tmp/cache
-export XDG_CACHE_HOME
-unset DERIBIT_CACERT
+. "$srcdir/tests/sh/rest-past.sh"
+
+asks='chart_data$'
 past='--synthetic 5 --history 90 --history-trades 20000
     --now 2026-11-25T10:30:00Z'
-
-# exchange ARGUMENT...: whose clock begins at $now; rate: --rest-rate.
-exchange()
-{
-	stop_replay
-	[ ! -f "$tmp/requests" ] || mv "$tmp/requests" "$tmp/requests.before"
-	# shellcheck disable=SC2086 # words
-	start_replay $past --clock "$now" --rest-rate "${rate:-10}" \
-		--requests "$tmp/requests" "$@"
-}
 
 # truth RESOLUTION FROM TO INSTRUMENT...: what records say, sorted.
 truth()
@@ -39,14 +29,6 @@ rows()
 {
 	sed 's/.*"instrument_name":"\([^"]*\)","resolution":"\([^"]*\)",/\1 \2 /;
 s/,"mark_iv":[^,}]*//' "$@" | LC_ALL=C sort
-}
-
-# same WHAT: $tmp/got is $tmp/want, and that is something.
-same()
-{
-	[ -s "$tmp/want" ] && cmp -s "$tmp/want" "$tmp/got"
-	ok $? "$1: $(wc -l <"$tmp/want" | tr -d ' ') rows" || tap_comment \
-		"$(diff "$tmp/want" "$tmp/got" | head -n 5; cat "$tmp/err")"
 }
 
 ohlcv()
