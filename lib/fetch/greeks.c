@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "fetch/flight.h"
 #include "fetch/progress.h"
 #include "fetch/window.h"
 #include "io/json.h"
@@ -23,17 +24,16 @@
 struct run {
 	struct greeks *g;
 	struct greeks_snapshot *s;
-	size_t next;       /* target to ask for */
-	struct call *call; /* those under way */
+	size_t next; /* target to ask for */
+	struct flight flight;
 	struct progress progress;
 	bool over;          /* a record could not be written */
 	struct fault fault; /* why */
 };
 
 struct call {
-	struct call *next, *prev;
+	struct flight_call flight; /* at the front */
 	struct run *run;
-	struct rest_call rest;
 	const struct target *target;
 	char query[QUERY_MAX];
 };
@@ -129,16 +129,6 @@ static int ticker_take(
 	return -1;
 }
 
-static void call_unlink(struct call *c)
-{
-	if (c->prev != NULL)
-		c->prev->next = c->next;
-	else
-		c->run->call = c->next;
-	if (c->next != NULL)
-		c->next->prev = c->prev;
-}
-
 static void on_reply(void *arg, struct rest_call *rest, struct json_span result,
     const struct fault *fault)
 {
@@ -151,7 +141,7 @@ static void on_reply(void *arg, struct rest_call *rest, struct json_span result,
 		failed(run, c->target, fault);
 	else if (!run->over && ticker_take(run, c->target, result) == -1)
 		run->over = true;
-	call_unlink(c);
+	flight_end(&run->flight, &c->flight);
 	free(c);
 }
 
@@ -164,18 +154,14 @@ static int call_begin(struct run *run, const struct target *t)
 	c->run = run;
 	c->target = t;
 	snprintf(c->query, sizeof(c->query), "instrument_name=%s", t->name);
-	c->rest = (struct rest_call){.method = "public/ticker",
+	c->flight.rest = (struct rest_call){.method = "public/ticker",
 	    .query = c->query,
 	    .reply = on_reply,
 	    .arg = c};
-	if (rest_submit(run->g->rest, &c->rest, &run->fault) == -1) {
+	if (flight_begin(&run->flight, &c->flight, &run->fault) == -1) {
 		free(c);
 		return -1;
 	}
-	c->next = run->call;
-	if (c->next != NULL)
-		c->next->prev = c;
-	run->call = c;
 	return 0;
 }
 
@@ -200,7 +186,7 @@ static int run_turn(struct run *run)
 {
 	if (calls_begin(run) == -1)
 		return -1;
-	if (run->call != NULL &&
+	if (!flight_is_empty(&run->flight) &&
 	    rest_turn(run->g->rest, TURN_MS, &run->fault) == -1)
 		return -1;
 	progress_tick(&run->progress, clock_mono_ms());
@@ -209,8 +195,7 @@ static int run_turn(struct run *run)
 
 int greeks_run(struct greeks *g, struct greeks_snapshot *s, struct fault *fault)
 {
-	struct run run = {.g = g, .s = s};
-	struct call *c;
+	struct run run = {.g = g, .s = s, .flight = {.rest = g->rest}};
 	int result;
 
 	s->written = s->failed = s->expired = 0;
@@ -218,12 +203,8 @@ int greeks_run(struct greeks *g, struct greeks_snapshot *s, struct fault *fault)
 	    (int64_t)s->targets->n, clock_mono_ms());
 	do
 		result = run_turn(&run);
-	while (result == 0 && run.call != NULL);
-	while ((c = run.call) != NULL) {
-		rest_cancel(g->rest, &c->rest);
-		call_unlink(c);
-		free(c);
-	}
+	while (result == 0 && !flight_is_empty(&run.flight));
+	flight_drop(&run.flight);
 	progress_end(&run.progress);
 	/* What came is written, whatever the end. */
 	if (result == -1 && run.fault.exit_code != EX_IOERR &&

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "fetch/flight.h"
 
 /* How many calls are submitted, so that there are always some to begin; the
  * others are still numbers. */
@@ -28,7 +29,7 @@ struct walk {
 struct run {
 	struct series *s;
 	struct walk walk;
-	struct call *call; /* those under way */
+	struct flight flight;
 	struct progress progress;
 	struct series_list have, again;
 	bool over;          /* a call's reply could not be written */
@@ -36,9 +37,8 @@ struct run {
 };
 
 struct call {
-	struct call *next, *prev;
+	struct flight_call flight; /* at the front */
 	struct run *run;
-	struct rest_call rest;
 	struct series_part part;
 	char query[SERIES_QUERY_MAX];
 };
@@ -108,16 +108,6 @@ static int64_t walk_count(const struct series *s)
 	while (walk_next(&w, &part))
 		n++;
 	return n;
-}
-
-static void call_unlink(struct call *c)
-{
-	if (c->prev != NULL)
-		c->prev->next = c->next;
-	else
-		c->run->call = c->next;
-	if (c->next != NULL)
-		c->next->prev = c->prev;
 }
 
 static void failed(
@@ -215,7 +205,7 @@ static void on_reply(void *arg, struct rest_call *rest, struct json_span result,
 	else if (!run->over &&
 		 reply_take(run, &c->part, result, &run->fault) == -1)
 		run->over = true;
-	call_unlink(c);
+	flight_end(&run->flight, &c->flight);
 	free(c);
 }
 
@@ -229,18 +219,14 @@ static int call_begin(struct run *run, const struct series_part *part)
 	c->run = run;
 	c->part = *part;
 	kind->query(kind->arg, part, c->query);
-	c->rest = (struct rest_call){.method = kind->method,
+	c->flight.rest = (struct rest_call){.method = kind->method,
 	    .query = c->query,
 	    .reply = on_reply,
 	    .arg = c};
-	if (rest_submit(run->s->rest, &c->rest, &run->fault) == -1) {
+	if (flight_begin(&run->flight, &c->flight, &run->fault) == -1) {
 		free(c);
 		return -1;
 	}
-	c->next = run->call;
-	if (c->next != NULL)
-		c->next->prev = c;
-	run->call = c;
 	return 0;
 }
 
@@ -261,8 +247,7 @@ static int calls_begin(struct run *run)
 
 int series_run(struct series *s, struct fault *fault)
 {
-	struct run run = {.s = s};
-	struct call *c;
+	struct run run = {.s = s, .flight = {.rest = s->rest}};
 	int result;
 
 	s->failed = 0;
@@ -273,17 +258,14 @@ int series_run(struct series *s, struct fault *fault)
 	    &run.progress, 2, "calls", walk_count(s), clock_mono_ms());
 	do {
 		result = calls_begin(&run);
-		if (result == 0 && run.call != NULL)
+		if (result == 0 && !flight_is_empty(&run.flight))
 			result = rest_turn(s->rest, TURN_MS, &run.fault);
 		if (run.over)
 			result = -1;
 		progress_tick(&run.progress, clock_mono_ms());
-	} while (result == 0 && (run.call != NULL || run.again.n > 0));
-	while ((c = run.call) != NULL) {
-		rest_cancel(s->rest, &c->rest);
-		call_unlink(c);
-		free(c);
-	}
+	} while (
+	    result == 0 && (!flight_is_empty(&run.flight) || run.again.n > 0));
+	flight_drop(&run.flight);
 	progress_end(&run.progress);
 	free(run.have.part);
 	free(run.again.part);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "deribit/name.h"
+#include "fetch/flight.h"
 #include "fetch/progress.h"
 #include "fetch/ranges.h"
 #include "fetch/seqs.h"
@@ -58,9 +59,8 @@ struct chunk {
 
 /* A call for numbers of a chunk. */
 struct ask {
-	struct ask *next, *prev;
+	struct flight_call flight; /* at the front */
 	struct chunk *chunk;
-	struct rest_call call;
 	char query[QUERY_MAX];
 };
 
@@ -71,7 +71,7 @@ struct fetch {
 	size_t jobs, job_at; /* of those before it all was begun */
 	struct chunk *first, **tail;
 	int64_t chunks;
-	struct ask *ask;
+	struct flight flight;
 	struct jq_map *map;
 	struct buf input;
 	struct progress progress;
@@ -279,20 +279,6 @@ static void chunk_failed(struct chunk *c, const struct fault *fault)
 		r->first = *fault;
 }
 
-static void ask_free(struct ask *a)
-{
-	struct fetch *f = a->chunk->fetch;
-
-	rest_cancel(f->options.rest, &a->call);
-	if (a->prev != NULL)
-		a->prev->next = a->next;
-	else
-		f->ask = a->next;
-	if (a->next != NULL)
-		a->next->prev = a->prev;
-	free(a);
-}
-
 static void on_reply(void *arg, struct rest_call *call, struct json_span result,
     const struct fault *why)
 {
@@ -305,7 +291,8 @@ static void on_reply(void *arg, struct rest_call *call, struct json_span result,
 		chunk_failed(c, why);
 	else if (rows_take(c, result, &fault) == -1)
 		chunk_failed(c, &fault);
-	ask_free(a);
+	flight_end(&c->fetch->flight, &a->flight);
+	free(a);
 	if (--c->asks == 0)
 		round_end(c);
 }
@@ -323,19 +310,15 @@ static int ask_begin(struct chunk *c, int64_t from, int64_t to)
 	    "&count=%" PRId64 "&sorting=asc%s",
 	    c->job->name, from, to, to - from + 1,
 	    f->options.old ? "&include_old=true" : "");
-	a->call = (struct rest_call){
+	a->flight.rest = (struct rest_call){
 	    .method = "public/get_last_trades_by_instrument",
 	    .query = a->query,
 	    .reply = on_reply,
 	    .arg = a};
-	if (rest_submit(f->options.rest, &a->call, &f->why) == -1) {
+	if (flight_begin(&f->flight, &a->flight, &f->why) == -1) {
 		free(a);
 		return -1;
 	}
-	a->next = f->ask;
-	if (a->next != NULL)
-		a->next->prev = a;
-	f->ask = a;
 	c->asks++;
 	return 0;
 }
@@ -537,8 +520,7 @@ static void fetch_free(struct fetch *f)
 {
 	struct chunk *c;
 
-	while (f->ask != NULL)
-		ask_free(f->ask);
+	flight_drop(&f->flight);
 	while ((c = f->first) != NULL) {
 		f->first = c->next;
 		chunk_free(c);
@@ -553,7 +535,9 @@ static void fetch_free(struct fetch *f)
 int trades_run(const struct trades_options *options,
     struct trades_result *result, struct fault *fault)
 {
-	struct fetch f = {.options = *options, .result = result};
+	struct fetch f = {.options = *options,
+	    .result = result,
+	    .flight = {.rest = options->rest}};
 	int r;
 
 	memset(result, 0, sizeof(*result));
