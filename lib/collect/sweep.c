@@ -185,6 +185,11 @@ int64_t sweep_floor_ms(const struct sweep *w)
 	return ours_ms(w, floor_ms(w));
 }
 
+bool sweep_is_ours(const struct sweep *w, int64_t timestamp_ms)
+{
+	return timestamp_ms >= floor_ms(w);
+}
+
 bool sweep_recalls(const struct sweep *w, int64_t timestamp_ms)
 {
 	return has_audits(w) && timestamp_ms >= floor_ms(w);

@@ -39,6 +39,9 @@ bool sweep_fails(const struct sweep *w);
  * were seen. */
 int64_t sweep_since_ms(const struct sweep *w);
 int64_t sweep_floor_ms(const struct sweep *w);
+/* Whether a trade of this time by the exchange, of an instrument that nobody
+ * remembers, is ours. */
+bool sweep_is_ours(const struct sweep *w, int64_t timestamp_ms);
 /* Whether trades of this time may come as rows still. */
 bool sweep_recalls(const struct sweep *w, int64_t timestamp_ms);
 

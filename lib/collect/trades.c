@@ -137,6 +137,15 @@ void trades_begin(struct collector *c, struct instrument *i)
 	i->hole_ms = collector_now_ms();
 }
 
+/* Its first trade itself was made before our time. */
+static bool is_elder(const struct instrument *i)
+{
+	int64_t stamp_ms = i->tape.held->times.stamp_ms;
+	const struct sweep *w = i->trades->sweep;
+
+	return stamp_ms > 0 && w != NULL && !sweep_is_ours(w, stamp_ms);
+}
+
 /* What came before its first trade could not be found out.  By number it is
  * told if a number from before our time is known, else by time. */
 static void give_up_before(struct instrument *i)
@@ -146,7 +155,9 @@ static void give_up_before(struct instrument *i)
 
 	if (!tape_hole(&i->tape, &from, &to))
 		return;
-	if (i->prior_seq == 0)
+	if (is_elder(i))
+		; /* so is what came before it */
+	else if (i->prior_seq == 0)
 		tell_skipped(i, s, -1, -1);
 	else if (i->prior_seq < to)
 		tell_skipped(i, s, i->prior_seq + 1, to);
@@ -200,7 +211,7 @@ static void note_times(struct collector *c, const struct source *s,
 	if (timestamp_ms > 0 && f != NULL)
 		made_ms -= session_exchange_ms(f->session) - now_ms;
 	i->tape.times = (struct tape_times){
-	    made_ms < now_ms ? made_ms : now_ms, now_ms};
+	    made_ms < now_ms ? made_ms : now_ms, now_ms, timestamp_ms};
 }
 
 bool trades_take(struct collector *c, struct source *s, struct instrument *i,
@@ -537,10 +548,7 @@ void trades_tick(struct collector *c, int64_t now_ms)
 /* What is searched the next run searches, from where all is known. */
 static bool is_next_runs(const struct instrument *i)
 {
-	const struct sweep *w = i->trades->sweep;
-
-	return is_searched(i->trades) && i->tape.held != NULL &&
-	       i->tape.held->times.made_ms > sweep_floor_ms(w);
+	return is_searched(i->trades) && i->tape.held != NULL && !is_elder(i);
 }
 
 static void flush(struct collector *c, struct instrument *i)

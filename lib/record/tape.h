@@ -13,9 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* When a trade was made and when it came, by the owner's clock. */
+/* When a trade was made and when it came, by the owner's clock, and when it was
+ * made by the exchange's. */
 struct tape_times {
-	int64_t made_ms, came_ms;
+	int64_t made_ms, came_ms, stamp_ms;
 };
 
 struct tape_trade {

@@ -52,8 +52,7 @@ start_replay --synthetic 7 --rate 300 --always --truth "$tmp/truth" \
 deribit-instruments BTC | jq -r .instrument_name >"$tmp/names"
 start_stream BTC --channels quotes --audit-interval 0 --retry-delay 2s \
 	--retry-max-delay 2s
-wait_for 'cuts 4'
-unheard >"$tmp/unheard"
+wait_for 'cuts 4 && unheard >"$tmp/unheard"' 60
 wait_for 'each_over "$tmp/unheard"' 40
 [ -s "$tmp/unheard" ] && each_over "$tmp/unheard"
 ok $? "$(wc -l <"$tmp/unheard") expired while connections were lost: found"

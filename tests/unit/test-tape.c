@@ -47,10 +47,11 @@ static void test_order(void)
 	is_int(take(&t, 39), TAPE_SEEN, "one from before the beginning");
 	is_int(take(&t, 41), TAPE_NEXT, "the next");
 	ok(t.held == NULL, "of which no copy is made");
-	t.times = (struct tape_times){7, 8};
+	t.times = (struct tape_times){7, 8, 6};
 	is_int(take(&t, 44), TAPE_HELD, "one beyond a hole waits");
-	t.times = (struct tape_times){9, 10};
-	ok(t.held->times.made_ms == 7 && t.held->times.came_ms == 8,
+	t.times = (struct tape_times){9, 10, 8};
+	ok(t.held->times.made_ms == 7 && t.held->times.came_ms == 8 &&
+		t.held->times.stamp_ms == 6,
 	    "with its times");
 	is_int(take(&t, 44), TAPE_SEEN, "and once");
 	is_int(take(&t, 43), TAPE_HELD, "one before it waits too");
