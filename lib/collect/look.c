@@ -149,7 +149,8 @@ static int name_to_row(const void *name, const void *row)
 
 static bool is_among(const struct row *row, size_t n, const char *name)
 {
-	return bsearch(name, row, n, sizeof(*row), name_to_row) != NULL;
+	return n > 0 &&
+	       bsearch(name, row, n, sizeof(*row), name_to_row) != NULL;
 }
 
 /* ----------------------------------------------------- what is not there */
