@@ -6,19 +6,10 @@
 # shellcheck disable=SC2154 # srcdir, tmp: tap.sh
 . "${srcdir:-.}/tests/sh/tap.sh"
 . "$srcdir/tests/sh/replay.sh"
+. "$srcdir/tests/sh/stream.sh"
 . "$srcdir/tests/sh/market.sh"
 
-XDG_CACHE_HOME=$tmp/cache
-export XDG_CACHE_HOME
-unset CURRENCY TOP_N_INSTRUMENTS
-
-start_stream()
-{
-	: >"$tmp/err"
-	deribit-ws-stream --no-cache "$@" >"$tmp/out" 2>"$tmp/err" &
-	STREAM_PID=$!
-	at_exit "stop_pid $STREAM_PID"
-}
+stream_options=--no-cache
 
 # cuts N: so many have been.
 cuts()

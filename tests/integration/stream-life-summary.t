@@ -5,20 +5,10 @@
 # shellcheck disable=SC2154 # srcdir, tmp: tap.sh
 . "${srcdir:-.}/tests/sh/tap.sh"
 . "$srcdir/tests/sh/replay.sh"
+. "$srcdir/tests/sh/stream.sh"
 
-XDG_CACHE_HOME=$tmp/cache
-export XDG_CACHE_HOME
-unset CURRENCY TOP_N_INSTRUMENTS
-
-start_stream()
-{
-	: >"$tmp/err"
-	deribit-ws-stream --retry-delay 100ms --retry-max-delay 200ms \
-		--linger 300ms --no-cache --channels quotes "$@" >"$tmp/out" \
-		2>"$tmp/err" &
-	STREAM_PID=$!
-	at_exit "stop_pid $STREAM_PID"
-}
+stream_options="--retry-delay 100ms --retry-max-delay 200ms --linger 300ms
+    --no-cache --channels quotes"
 
 # said WHAT: the names of which this was logged.
 said()

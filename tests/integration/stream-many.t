@@ -5,24 +5,13 @@
 # shellcheck disable=SC2154 # srcdir, tmp: tap.sh
 . "${srcdir:-.}/tests/sh/tap.sh"
 . "$srcdir/tests/sh/replay.sh"
+. "$srcdir/tests/sh/stream.sh"
 . "$srcdir/tests/sh/market.sh"
 
 # How many channels, and how long one may be asked for in vain: far less than
 # all of them take at ten calls a second.
 MANY=${MANY:-80}
 PATIENCE=${PATIENCE:-3s}
-
-XDG_CACHE_HOME=$tmp/cache
-export XDG_CACHE_HOME
-unset CURRENCY TOP_N_INSTRUMENTS
-
-start_stream()
-{
-	: >"$tmp/err"
-	deribit-ws-stream "$@" >"$tmp/out" 2>"$tmp/err" &
-	STREAM_PID=$!
-	at_exit "stop_pid $STREAM_PID"
-}
 
 # holes FILTER: gap records of trades channels of which it is true.
 holes()
