@@ -400,7 +400,7 @@ static void look(struct market *m, int64_t now_ms)
 	                                : "public/get_instruments";
 	m->call.reply = on_reply;
 	m->call.arg = m;
-	m->call.first = true;
+	m->call.rank = CALL_FIRST;
 	snprintf(m->call.params, sizeof(m->call.params),
 	    "{\"currency\":\"%s\",\"kind\":\"%s\"}", m->currency, m->kind);
 	if (!session_call(f->session, &m->call))

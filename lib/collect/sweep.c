@@ -192,7 +192,7 @@ bool sweep_is_ours(const struct sweep *w, int64_t timestamp_ms)
 
 bool sweep_recalls(const struct sweep *w, int64_t timestamp_ms)
 {
-	return has_audits(w) && timestamp_ms >= floor_ms(w);
+	return has_audits(w) && sweep_is_ours(w, timestamp_ms);
 }
 
 static void begin_pass(struct sweep *w, int64_t now_ms)
@@ -328,11 +328,19 @@ void sweep_stop(struct sweep *w)
 
 /* ---------------------------------------------------------------- a page */
 
+/* A trade from before our time, of an instrument that nobody remembers. */
+static bool is_prior(
+    const struct sweep *w, const struct instrument *i, const struct datum *d)
+{
+	return (i->tape.next == 0 || i->before) &&
+	       !sweep_is_ours(w, d->timestamp);
+}
+
 /* Whether a row is of the time that is asked about, and of ours. */
 static bool concerns(
     const struct sweep *w, const struct instrument *i, const struct datum *d)
 {
-	if ((i->tape.next == 0 || i->before) && d->timestamp < floor_ms(w))
+	if (is_prior(w, i, d))
 		return false;
 	if (i->tape.tail != NULL && d->seq < i->tape.tail->seq)
 		return true;
@@ -358,7 +366,7 @@ static void take_row(struct sweep *w, struct json_value row)
 	if (i->before && i->tape.held != NULL && d.seq >= i->tape.held->seq &&
 	    i->found_ms < w->pass_ms)
 		i->sure_pass = w->serial;
-	if ((i->tape.next == 0 || i->before) && d.timestamp < floor_ms(w))
+	if (is_prior(w, i, &d))
 		trades_prior(i, d.seq);
 	if (!concerns(w, i, &d) || !trades_take(w->c, w->s, i, &d, true))
 		return;
@@ -382,8 +390,7 @@ static void end_audit(struct sweep *w, int64_t whole_ms)
 	    w->s->name, w->found_all);
 	/* Later ones than any that was sent: the channel is dead. */
 	if (w->found_ms > w->heard_ms && !w->c->closing)
-		feeds_again(w->c, w->s,
-		    whole_ms - (exchange_ms(w) - collector_wall_ms()));
+		feeds_again(w->c, w->s, ours_ms(w, whole_ms));
 }
 
 static bool is_done(const struct sweep *w)
@@ -487,7 +494,7 @@ static void ask(struct sweep *w)
 	                     : "public/get_last_trades_by_currency_and_time";
 	w->call.reply = on_reply;
 	w->call.arg = w;
-	w->call.urgent = true;
+	w->call.rank = CALL_URGENT;
 	snprintf(w->call.params, sizeof(w->call.params),
 	    "{%.200s,\"start_timestamp\":%" PRId64 ",\"end_timestamp\":%" PRId64
 	    ",\"count\":%d,\"sorting\":\"asc\"}",

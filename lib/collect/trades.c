@@ -394,7 +394,7 @@ static void ask(struct instrument *i)
 	i->call.reply = on_reply;
 	i->call.arg = i;
 	/* One after the other, rather than all a little. */
-	i->call.urgent = i->before && i->alone > 0;
+	i->call.rank = i->before && i->alone > 0 ? CALL_URGENT : CALL_PLAIN;
 	snprintf(i->call.params, sizeof(i->call.params),
 	    "{\"instrument_name\":\"%s\",\"start_seq\":%" PRId64
 	    ",\"end_seq\":%" PRId64 ",\"count\":%" PRId64

@@ -86,21 +86,14 @@ static void on_calls(void *arg)
 		send_some(s);
 }
 
-static int rank(const struct session_call *call)
-{
-	return call->first ? 2 : call->urgent;
-}
-
 /* Behind those that are sent, and those that are as urgent. */
-static struct session_call **place_of(
-    struct session *s, const struct session_call *call)
+static struct session_call **place_of(struct session *s, enum call_rank rank)
 {
 	struct session_call **at = &s->call;
-	int least = rank(call);
 
-	if (least == 0)
+	if (rank == CALL_PLAIN)
 		return s->call_end;
-	while (*at != NULL && ((*at)->id != 0 || rank(*at) >= least))
+	while (*at != NULL && ((*at)->id != 0 || (*at)->rank >= rank))
 		at = &(*at)->next;
 	return at;
 }
@@ -111,7 +104,7 @@ bool session_call(struct session *s, struct session_call *call)
 
 	if (s->state != STATE_LIVE)
 		return false;
-	at = place_of(s, call);
+	at = place_of(s, call->rank);
 	call->id = 0;
 	call->next = *at;
 	call->busy = true;

@@ -60,6 +60,9 @@ struct session_channel {
 	struct session_channel *next, *prev; /* the session's */
 };
 
+/* The higher ones are sent before the lower ones. */
+enum call_rank { CALL_PLAIN, CALL_URGENT, CALL_FIRST };
+
 /* A call over the session's socket, at most once under way. */
 struct session_call {
 	const char *method; /* a literal */
@@ -67,8 +70,7 @@ struct session_call {
 	/* m NULL: there is no answer, the session was lost or too slow. */
 	void (*reply)(void *arg, const struct rpc *m);
 	void *arg;
-	bool urgent;               /* before those that are not */
-	bool first;                /* before the urgent ones */
+	enum call_rank rank;
 	struct session_call *next; /* the session's, as what follows */
 	int64_t id;                /* 0: not sent yet */
 	int64_t due_ms;

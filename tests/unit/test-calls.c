@@ -50,25 +50,28 @@ static void on_reply(void *arg, const struct rpc *m)
 		loop_quit(session.loop);
 }
 
-static void thing_init(struct thing *t, char word, bool urgent)
+static void thing_init(struct thing *t, char word, enum call_rank rank)
 {
 	memset(t, 0, sizeof(*t));
 	t->word = word;
 	t->call.method = "public/test";
 	t->call.reply = on_reply;
 	t->call.arg = t;
-	t->call.urgent = urgent;
+	t->call.rank = rank;
 	t->call.params[0] = word;
 }
 
 /* Upper case words are urgent, and digits come first. */
 static void things_init(struct thing *t, const char *words)
 {
-	size_t i;
+	for (; *words != '\0'; words++, t++) {
+		enum call_rank rank = CALL_PLAIN;
 
-	for (i = 0; words[i] != '\0'; i++) {
-		thing_init(&t[i], words[i], words[i] >= 'A' && words[i] <= 'Z');
-		t[i].call.first = words[i] >= '0' && words[i] <= '9';
+		if (*words >= 'A' && *words <= 'Z')
+			rank = CALL_URGENT;
+		if (*words >= '0' && *words <= '9')
+			rank = CALL_FIRST;
+		thing_init(t, *words, rank);
 	}
 }
 
@@ -123,7 +126,7 @@ static void test_order(void)
 	is_str(asked, "X Y a b c d ", "the urgent first, each in its turn");
 	ok(!session_call_waits(&t[0].call) && t[0].call.busy,
 	    "then it is asked");
-	thing_init(&late, 'Z', true);
+	thing_init(&late, 'Z', CALL_URGENT);
 	session_call(&session, &late.call);
 	run(1);
 	is_str(asked, "X Y a b c d Z ", "and one that comes later");
