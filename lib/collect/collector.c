@@ -454,12 +454,12 @@ void collector_stop(struct collector *c)
 {
 	if (c->stopping || c->closing)
 		return;
-	c->stopped_ms = collector_wall_ms();
 	if (c->from_name != NULL || intake_full(c) || !trades_are_searched(c)) {
 		stop(c);
 		return;
 	}
 	c->closing = true;
+	c->stopped_ms = collector_wall_ms();
 	c->close_by_ms = collector_now_ms() + CLOSE_MS;
 }
 
